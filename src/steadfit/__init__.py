@@ -1,0 +1,1 @@
+"""Text classifiers by transfer learning from recurrent language models."""
