@@ -1,0 +1,89 @@
+# `make demo` and `make test` need Python 3.10-3.13 and make, nothing else: they build .venv first.
+#
+#   make demo PYTHON=/opt/python3.12/bin/python3    another Python than the first one found
+#   make test TORCH_INDEX=URL                       another package index, for torch alone
+#
+# The usual torch for Linux on x86 brings CUDA along (several GB). pytorch.org names an index that
+# has the CPU build of the same version: TORCH_INDEX is for that. Where pip finds a CPU build anyway
+# it is not needed.
+
+PYTHON ?=
+TORCH_INDEX ?=
+TORCH := 2.13.0
+DEMO_ARGS ?=
+BENCH_ARGS ?=
+
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+PY := $(BIN)/python
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test conformance lint bench clean
+
+help: ## list what can be made
+	@echo "make install      build $(VENV) with every extra, for development"
+	@echo "make demo         train a small classifier on film reviews and show what it does"
+	@echo "make test         run the tests"
+	@echo "make conformance  run the checks against fastai's published behaviour"
+	@echo "make lint         ruff, mypy and the table of permitted imports"
+	@echo "make bench        list the benchmarks, or run one: make bench BENCH_ARGS='NAME --quick'"
+	@echo "make clean        remove $(VENV), caches and build outputs"
+
+install: $(VENV)/dev.stamp
+
+demo: $(VENV)/demo.stamp
+	$(BIN)/steadfit demo $(DEMO_ARGS)
+
+test: $(VENV)/dev.stamp
+	$(PY) -m pytest -n 2 $(TEST_ARGS)
+
+conformance: $(VENV)/dev.stamp
+	@if [ -d tests/conformance ]; then $(PY) -m pytest tests/conformance; \
+	else echo "There is no conformance suite yet: nothing was checked."; fi
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/dev.stamp
+	$(PY) -m benchmarks $(BENCH_ARGS)
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache \
+		.import_linter_cache .hypothesis
+
+# The stamps are newer than what they were made from, so a second call goes straight to work.
+$(VENV)/created.stamp:
+	@set -e; python="$(PYTHON)"; \
+	if [ -z "$$python" ]; then \
+		for candidate in python3.13 python3.12 python3.11 python3.10 python3 python; do \
+			if "$$candidate" -c 'import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1; \
+			then python="$$candidate"; break; fi; \
+		done; \
+	fi; \
+	if [ -z "$$python" ]; then \
+		echo "Found no Python 3.10-3.13 with venv and ensurepip (Debian: apt install python3-venv)." >&2; \
+		echo "Name one: make PYTHON=/path/to/python3" >&2; exit 1; \
+	fi; \
+	echo "creating $(VENV) with $$python"; "$$python" -m venv --clear $(VENV)
+	@touch $@
+
+# Torch comes first and alone, so that TORCH_INDEX serves it and nothing else; what torch needs is
+# installed in the next step, from the ordinary index and under the constraints.
+$(VENV)/torch.stamp: $(VENV)/created.stamp constraints.txt
+	$(PY) -m pip install --no-deps $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==$(TORCH)
+	@touch $@
+
+$(VENV)/demo.stamp: $(VENV)/torch.stamp pyproject.toml constraints.txt
+	$(PY) -m pip install -c constraints.txt -e '.[demo]'
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/torch.stamp pyproject.toml constraints.txt
+	$(PY) -m pip install -c constraints.txt -e '.[demo,frames,dev]'
+	@touch $@ $(VENV)/demo.stamp
