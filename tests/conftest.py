@@ -1,0 +1,28 @@
+"""What holds for every test: one thread a worker, a cache folder of its own, the same examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+import torch
+
+# The same few examples on every machine: a failure is never a matter of luck, and the run is short.
+hypothesis.settings.register_profile(
+    "steadfit", derandomize=True, deadline=None, max_examples=25, database=None
+)
+hypothesis.settings.load_profile("steadfit")
+
+# Two workers with two threads each would be slower on two cores than with one.
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def steadfit_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the tests out of the user's cache folder."""
+    folder = tmp_path_factory.mktemp("steadfit-home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STEADFIT_HOME", str(folder))
+        yield folder
