@@ -1,0 +1,1 @@
+"""Token ids to batches: a memory-mapped store, language-model windows, document batches."""

@@ -1,0 +1,125 @@
+"""Batches of whole documents of like length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from steadfit.core.errors import DataError
+from steadfit.data.token_store import TokenStore, checked_rows
+from steadfit.text.vocab import PAD
+
+_CHUNK_BATCHES = 50  # batches sorted together: more pads less, fewer shuffles better
+
+
+class DocumentBatch(NamedTuple):
+    """Some documents, whole, padded behind to the longest of them.
+
+    `tokens` (batch, time), `lengths` (batch,), `labels` (batch,) or None, and `rows` (batch,), the
+    place of each document in the store. All are int64.
+    """
+
+    tokens: Tensor
+    lengths: Tensor
+    labels: Tensor | None
+    rows: Tensor
+
+
+class DocumentBatches:
+    """Every document once an epoch, those of like length together.
+
+    Shuffled, for training: documents are permuted, sorted by length within chunks of 50 batches
+    and cut into batches. The batch with the longest document comes first, so that memory runs out
+    at once or never; the others follow in random order. A remainder of a single document joins the
+    batch before it, because batch normalisation needs two rows; so every batch but at most one has
+    `batch_size` rows.
+
+    Not shuffled, for evaluation: longest first, documents of one length in the order of the store.
+
+    Raises:
+        DataError: No rows, or a batch size below 1.
+    """
+
+    def __init__(
+        self,
+        store: TokenStore,
+        rows: ArrayLike,
+        batch_size: int = 64,
+        seed: int = 0,
+        shuffle: bool = True,
+        backwards: bool = False,
+    ) -> None:
+        if batch_size < 1 or seed < 0:
+            raise DataError(
+                f"batch_size {batch_size}, seed {seed} were given: batch_size must be 1 or more, "
+                "seed 0 or more."
+            )
+        self.store = store
+        self.rows = checked_rows(store, rows)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.shuffle = shuffle
+        self.backwards = backwards
+        self._cuts = self._batch_cuts()
+
+    def __len__(self) -> int:
+        return len(self._cuts) + 1
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[DocumentBatch]:
+        """Return the batches of one epoch, from batch `start` on.
+
+        The same epoch gives the same batches, however many are skipped.
+        """
+        if epoch < 0 or not 0 <= start <= len(self):
+            raise DataError(
+                f"Epoch {epoch}, batch {start} was asked for: epochs count from 0, batches from 0 "
+                f"to {len(self)}."
+            )
+        plan = self._shuffled(epoch) if self.shuffle else self._sorted()
+        return (self._batch(rows) for rows in plan[start:])
+
+    def _batch_cuts(self) -> NDArray[np.int64]:
+        cuts = np.arange(self.batch_size, len(self.rows), self.batch_size)
+        if self.shuffle and len(cuts) and self.batch_size > 1 and cuts[-1] == len(self.rows) - 1:
+            cuts = cuts[:-1]
+        return cuts
+
+    def _shuffled(self, epoch: int) -> list[NDArray[np.int64]]:
+        rng = np.random.default_rng([self.seed, epoch])
+        order = rng.permutation(self.rows)
+        chunk = self.batch_size * _CHUNK_BATCHES
+        for begin in range(0, len(order), chunk):
+            part = order[begin : begin + chunk]
+            order[begin : begin + chunk] = part[self._longest_first(part)]
+        # A chunk is a whole number of batches, so no batch crosses from one into the next, and
+        # only the last batch of all can be another size.
+        batches = np.split(order, self._cuts)
+        longest = [int(self.store.lengths[rows].max()) for rows in batches]
+        first = batches.pop(int(np.argmax(longest)))
+        return [first, *(batches[place] for place in rng.permutation(len(batches)))]
+
+    def _sorted(self) -> list[NDArray[np.int64]]:
+        order = np.sort(self.rows)
+        return list(np.split(order[self._longest_first(order)], self._cuts))
+
+    def _longest_first(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.argsort(-self.store.lengths[rows], kind="stable")
+
+    def _batch(self, rows: NDArray[np.int64]) -> DocumentBatch:
+        lengths = self.store.lengths[rows]
+        tokens = np.full((len(rows), lengths.max()), PAD, np.int64)
+        for place, (row, length) in enumerate(zip(rows, lengths, strict=True)):
+            document = self.store[row]
+            tokens[place, :length] = document[::-1] if self.backwards else document
+        labels = self.store.labels
+        return DocumentBatch(
+            torch.from_numpy(tokens),
+            torch.from_numpy(lengths),
+            None if labels is None else torch.from_numpy(labels[rows]),
+            torch.from_numpy(rows.copy()),
+        )

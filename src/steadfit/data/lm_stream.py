@@ -1,0 +1,133 @@
+"""All documents as one long text, read in parallel contiguous rows and windows of bptt steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from steadfit.core.errors import DataError
+from steadfit.data.token_store import TokenStore, checked_rows
+
+
+class LMBatch(NamedTuple):
+    """One window: each target is the token after the input at its place.
+
+    Both are int64 (batch, time); time is bptt but in the last window of an epoch.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+
+
+class LanguageModelStream:
+    """Windows for truncated back-propagation through time, where every row reads on.
+
+    The documents (permuted anew each epoch) form a stream of N tokens. Row i of every batch reads
+    from position i·R on, with R = (N - 1) // batch_size, and each window begins where the one
+    before stopped, so a recurrent state carried over belongs to the text before it. R steps make
+    an epoch of ceil(R / bptt) windows. Each token but the first is a target exactly once, except
+    the last `tail` ones. Nothing but one number a document is held in memory.
+
+    Args:
+        store: Where the ids lie.
+        rows: The documents to read.
+        batch_size: Rows of a batch.
+        bptt: Steps of a window.
+        seed: With the epoch, it fixes the order of documents.
+        shuffle: False keeps the order of `rows` in every epoch.
+        backwards: Read each document from its end.
+
+    Attributes:
+        tokens: N, the length of the stream.
+        tail: Targets left out at the end, fewer than batch_size.
+
+    Raises:
+        DataError: No rows, or too few tokens for this batch size.
+    """
+
+    def __init__(
+        self,
+        store: TokenStore,
+        rows: ArrayLike,
+        batch_size: int = 64,
+        bptt: int = 70,
+        seed: int = 0,
+        shuffle: bool = True,
+        backwards: bool = False,
+    ) -> None:
+        self.store = store
+        self.rows = checked_rows(store, rows)
+        self.tokens = int(store.lengths[self.rows].sum())
+        _check(batch_size, bptt, seed, self.tokens)
+        self.batch_size = batch_size
+        self.bptt = bptt
+        self.seed = seed
+        self.shuffle = shuffle
+        self.backwards = backwards
+        self.steps = (self.tokens - 1) // batch_size
+        self.tail = self.tokens - 1 - batch_size * self.steps
+
+    def __len__(self) -> int:
+        return -(-self.steps // self.bptt)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[LMBatch]:
+        """Return the windows of one epoch, from window `start` on.
+
+        The same epoch gives the same windows, however many are skipped.
+        """
+        if epoch < 0 or not 0 <= start <= len(self):
+            raise DataError(
+                f"Epoch {epoch}, window {start} was asked for: epochs count from 0, windows from 0 "
+                f"to {len(self)}."
+            )
+        return self._windows(self._order(epoch), start)
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        if not self.shuffle:
+            return self.rows
+        return np.random.default_rng([self.seed, epoch]).permutation(self.rows)
+
+    def _windows(self, order: NDArray[np.int64], start: int) -> Iterator[LMBatch]:
+        ends = np.cumsum(self.store.lengths[order])
+        begins = ends - self.store.lengths[order]
+        first = self.store.offsets[order]
+        # Position p of document d lies in the file at p + shift[d] or, read from its end, at
+        # shift[d] - p.
+        shift = first + ends - 1 if self.backwards else first - begins
+        sign = -1 if self.backwards else 1
+        row_begins = np.arange(self.batch_size, dtype=np.int64)[:, None] * self.steps
+        for window in range(start, len(self)):
+            low = window * self.bptt
+            high = min(low + self.bptt, self.steps)
+            positions = row_begins + np.arange(low, high + 1)
+            # Counting the ends at or before a position passes over documents without tokens.
+            document = np.searchsorted(ends, positions, side="right")
+            ids = self.store.tokens[sign * positions + shift[document]]
+            yield LMBatch(_tensor(ids[:, :-1]), _tensor(ids[:, 1:]))
+
+
+def _check(batch_size: int, bptt: int, seed: int, tokens: int) -> None:
+    if batch_size < 1 or bptt < 1 or seed < 0:
+        raise DataError(
+            f"batch_size {batch_size}, bptt {bptt}, seed {seed} were given: batch_size and bptt "
+            "must be 1 or more, seed 0 or more."
+        )
+    if tokens < 2:
+        raise DataError(
+            f"The documents hold {tokens} token(s); a language model needs 2 or more. Give more "
+            "text."
+        )
+    if tokens - 1 < batch_size:
+        raise DataError(
+            f"batch_size {batch_size} is more than {tokens} tokens allow: the largest possible is "
+            f"{tokens - 1}. Choose a smaller one or give more text."
+        )
+
+
+def _tensor(ids: NDArray[Any]) -> Tensor:
+    return torch.from_numpy(np.array(ids, dtype=np.int64, order="C"))
