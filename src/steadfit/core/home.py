@@ -6,18 +6,33 @@ import os
 import sys
 from pathlib import Path
 
+from steadfit.core.errors import DataError
+
 
 def home() -> Path:
-    """Return the folder for cached files; it is not created here.
+    """Return the folder for cached files, as an absolute path; it is not created here.
 
     `STEADFIT_HOME` if set, otherwise `steadfit` in the platform's own cache folder.
+
+    Raises:
+        DataError: when the system knows no home folder for this user and none is set.
     """
-    if chosen := os.environ.get("STEADFIT_HOME"):
-        return Path(chosen).expanduser()
+    try:
+        if chosen := os.environ.get("STEADFIT_HOME"):
+            return Path(chosen).expanduser().absolute()
+        return _cache() / "steadfit"
+    except RuntimeError as error:
+        raise DataError(
+            f"no folder for cached files ({error}); set STEADFIT_HOME to one that can be written"
+        ) from error
+
+
+def _cache() -> Path:
     if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "steadfit"
+        local = os.environ.get("LOCALAPPDATA")
+        return Path(local) if local else Path.home() / "AppData" / "Local"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    # The XDG specification says that a relative path there is to be ignored.
+    chosen = os.environ.get("XDG_CACHE_HOME", "")
+    return Path(chosen) if os.path.isabs(chosen) else Path.home() / ".cache"

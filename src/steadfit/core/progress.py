@@ -16,12 +16,10 @@ def progress(items: Iterable[T], description: str, total: int | None = None) -> 
     Nothing is shown when standard error is not a terminal or `STEADFIT_PROGRESS=0` is set, so
     that logs stay clean. The bar disappears when it is done.
     """
-    if not sys.stderr.isatty() or os.environ.get("STEADFIT_PROGRESS") == "0":
+    if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("STEADFIT_PROGRESS") == "0":
         yield from items
         return
     from rich.console import Console
     from rich.progress import track
 
-    yield from track(
-        items, description, total=total, console=Console(stderr=True), transient=True
-    )
+    yield from track(items, description, total=total, console=Console(stderr=True), transient=True)

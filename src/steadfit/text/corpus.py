@@ -1,0 +1,284 @@
+"""Documents with their labels, groups and split, as one value that never changes."""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from steadfit.core.errors import DataError
+from steadfit.text.file_texts import FileTexts
+from steadfit.text.splits import TEST, TRAIN, VALID, check_split, draw_groups
+
+__all__ = ["TEST", "TRAIN", "VALID", "Corpus"]
+
+
+@dataclass(frozen=True, repr=False)
+class Corpus:
+    """Documents and what is known about each; every method returns a new Corpus.
+
+    `texts` may be lazy (`FileTexts`); the other columns are as long as `texts`, or None.
+    Documents of one group always stand on one side of a split. Empty documents are documents.
+
+    Attributes:
+        texts: the documents.
+        labels: the class of each.
+        groups: what each belongs to (a film, an author, a patient).
+        split: "train", "valid" or "test" for each.
+        names: where each came from: a posix path relative to `root`, or "reviews.csv:12".
+        root: the folder that was read, where there was one.
+
+    Raises:
+        DataError: when columns differ in length, hold something else than strings, or when the
+            documents of one group stand on two sides of the split.
+    """
+
+    texts: Sequence[str]
+    labels: tuple[str, ...] | None = None
+    groups: tuple[str, ...] | None = None
+    split: tuple[str, ...] | None = None
+    names: tuple[str, ...] | None = None
+    root: Path | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.texts, str):
+            raise DataError("texts is one string; a sequence of strings is accepted: [text]")
+        if not isinstance(self.texts, FileTexts):
+            object.__setattr__(self, "texts", _strings("texts", self.texts))
+        for column in ("labels", "groups", "split", "names"):
+            if (values := getattr(self, column)) is not None:
+                object.__setattr__(self, column, _strings(column, values))
+                if len(values) != len(self.texts):
+                    raise DataError(f"{len(self.texts)} texts but {len(values)} {column}")
+        if self.split is not None:
+            check_split(self.split, self.groups)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __repr__(self) -> str:
+        parts = [f"{len(self):,} documents"]
+        for column in (self.labels, self.split):
+            if column:
+                counts = sorted(Counter(column).items())
+                shown = [f"{name} {count:,}" for name, count in counts[:10]]
+                parts.append(", ".join(shown + ["..."] * (len(counts) > 10)))
+        return f"Corpus({'; '.join(parts)})"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels that occur, each once, sorted."""
+        if self.labels is None:
+            raise DataError("this corpus has no labels; name a label column or use with_labels")
+        return tuple(sorted(set(self.labels)))
+
+    def select(self, rows: Iterable[int]) -> Corpus:
+        """Return these documents in this order; no row may be named twice."""
+        rows = self._rows(rows)
+        texts: Sequence[str]
+        if isinstance(self.texts, FileTexts):
+            texts = self.texts.select(rows)
+        else:
+            texts = tuple(self.texts[row] for row in rows)
+        return replace(
+            self,
+            texts=texts,
+            labels=_pick(self.labels, rows),
+            groups=_pick(self.groups, rows),
+            split=_pick(self.split, rows),
+            names=_pick(self.names, rows),
+        )
+
+    def part(self, name: str) -> Corpus:
+        """Return the documents of one side of the split; they may be none."""
+        if name not in (TRAIN, VALID, TEST):
+            raise DataError(f"part({name!r}): accepted are 'train', 'valid' and 'test'")
+        if self.split is None:
+            raise DataError(
+                "this corpus is not split; use split_randomly, split_by_folder or split_by_rows"
+            )
+        return self.select(row for row, side in enumerate(self.split) if side == name)
+
+    def without_duplicates(self) -> Corpus:
+        """Return the corpus without documents whose text equals that of an earlier one."""
+        first: dict[bytes, int] = {}
+        for row, text in enumerate(self.texts):
+            digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+            first.setdefault(digest, row)
+        return self.select(first.values())
+
+    def filter_by_folder(
+        self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None
+    ) -> Corpus:
+        """Return the documents whose first folder under the root is included, and not excluded.
+
+        Raises:
+            DataError: when a folder to include is not there, or nothing is left.
+        """
+        folders = self._folders()
+        included = None if include is None else _names(include)
+        excluded = set() if exclude is None else _names(exclude)
+        self._require_folders(included or set(), folders)
+        rows = [
+            row
+            for row, folder in enumerate(folders)
+            if (included is None or folder in included) and folder not in excluded
+        ]
+        if not rows:
+            raise DataError(
+                f"filter_by_folder(include={include!r}, exclude={exclude!r}) leaves no document; "
+                f"the folders are {_listed(folders)}"
+            )
+        return self.select(rows)
+
+    def split_randomly(self, fraction: float, seed: int = 0) -> Corpus:
+        """Return the corpus with about `fraction` of its documents as "valid", the rest "train".
+
+        The choice depends on the seed and the number of documents alone, on any machine. With
+        groups it depends on the seed and the group names: whole groups are taken, in a seeded
+        order, each that brings "valid" nearer to the fraction. What is "test" already stays so.
+
+        Raises:
+            DataError: when the fraction is not between 0 and 1, or one side would be empty.
+        """
+        if not 0 < fraction < 1:
+            raise DataError(f"fraction={fraction!r}: accepted are numbers between 0 and 1")
+        rows = [row for row in range(len(self)) if not (self.split and self.split[row] == TEST)]
+        valid = draw_groups(rows, self.groups, round(fraction * len(rows)), seed)
+        if not valid or len(valid) == len(rows):
+            empty = "valid" if not valid else "train"
+            groups = "" if self.groups is None else f" in {len(set(self.groups))} groups"
+            raise DataError(
+                f"fraction={fraction!r} of {len(rows)} documents{groups} leaves {empty!r} empty; "
+                "give another fraction, more documents, or smaller groups"
+            )
+        return self._with_valid(valid)
+
+    def split_by_folder(self, train: str = "train", valid: str = "valid") -> Corpus:
+        """Return the documents of two folders as "train" and "valid"; all others are left out.
+
+        A folder counts when it is the first part of the path under the root.
+
+        Raises:
+            DataError: when one of the folders is not there.
+        """
+        if train == valid:
+            raise DataError(f"train and valid are the same folder {train!r}; give two")
+        folders = self._folders()
+        self._require_folders({train, valid}, folders)
+        rows = [row for row, folder in enumerate(folders) if folder in (train, valid)]
+        sides = tuple(TRAIN if folders[row] == train else VALID for row in rows)
+        return replace(replace(self, split=None).select(rows), split=sides)
+
+    def split_by_rows(self, valid_rows: Iterable[int]) -> Corpus:
+        """Return the corpus with these rows as "valid" and the others as "train".
+
+        What is "test" already and not named stays so.
+        """
+        valid = self._rows(valid_rows)
+        if not valid or len(valid) == len(self):
+            raise DataError(
+                f"{len(valid)} of {len(self)} rows as valid leaves one side of the split empty"
+            )
+        return self._with_valid(valid)
+
+    def label_from_folder(self, classes: Iterable[str] | None = None) -> Corpus:
+        """Return the corpus labelled with the name of the folder each document stands in.
+
+        Documents in other folders than `classes`, or directly under the root, are left out; a
+        warning counts and names them.
+
+        Raises:
+            DataError: when a class has no document, or there are fewer than two.
+        """
+        parents = [name.split("/")[-2] if "/" in name else None for name in self._paths()]
+        wanted = {parent for parent in parents if parent} if classes is None else _names(classes)
+        if missing := sorted(wanted - set(parents)):
+            raise DataError(
+                f"no document in a folder named {_listed(missing)}; "
+                f"documents stand in folders {_listed(parents)}"
+            )
+        if len(wanted) < 2:
+            raise DataError(
+                f"{len(wanted)} class ({_listed(wanted)}); a classifier needs at least two folders"
+            )
+        rows = [row for row, parent in enumerate(parents) if parent in wanted]
+        if len(rows) < len(self):
+            others = Counter(parent or "(no folder)" for parent in parents if parent not in wanted)
+            shown = ", ".join(f"{name}: {count:,}" for name, count in sorted(others.items()))
+            warnings.warn(
+                f"{len(self) - len(rows):,} of {len(self):,} documents are in none of the classes "
+                f"{_listed(wanted)} and are left out ({shown})",
+                stacklevel=2,
+            )
+        labels = tuple(parent for row in rows if (parent := parents[row]) is not None)
+        return replace(self.select(rows), labels=labels)
+
+    def with_labels(self, labels: Iterable[str]) -> Corpus:
+        """Return the corpus with these labels, one for each document."""
+        if isinstance(labels, str):
+            raise DataError("labels is one string; a sequence with one label a text is accepted")
+        return replace(self, labels=tuple(labels))
+
+    def _with_valid(self, rows: Sequence[int]) -> Corpus:
+        sides = [TEST if side == TEST else TRAIN for side in self.split or [TRAIN] * len(self)]
+        for row in rows:
+            sides[row] = VALID
+        return replace(self, split=tuple(sides))
+
+    def _rows(self, rows: Iterable[int]) -> list[int]:
+        try:
+            checked = [operator.index(row) for row in rows]
+        except TypeError as error:
+            raise DataError(f"rows must be whole numbers: {error}") from error
+        for row in checked:
+            if not 0 <= row < len(self):
+                raise DataError(f"row {row} is not there; rows go from 0 to {len(self) - 1}")
+        if len(set(checked)) < len(checked):
+            row, count = Counter(checked).most_common(1)[0]
+            raise DataError(f"row {row} is named {count} times; each may be named once")
+        return checked
+
+    def _paths(self) -> tuple[str, ...]:
+        if self.root is None or self.names is None:
+            raise DataError(
+                "this corpus was not read from a folder, so its documents have no folder names; "
+                "use read_folder, or a label column and split_randomly"
+            )
+        return self.names
+
+    def _folders(self) -> list[str | None]:
+        return [name.split("/")[0] if "/" in name else None for name in self._paths()]
+
+    def _require_folders(self, wanted: set[str], folders: Sequence[str | None]) -> None:
+        if missing := sorted(wanted - {folder for folder in folders if folder}):
+            raise DataError(
+                f"{self.root}: no document in folder {_listed(missing)}; "
+                f"the folders with documents are {_listed(folders)}"
+            )
+
+
+def _strings(column: str, values: Sequence[str]) -> tuple[str, ...]:
+    values = tuple(values)
+    for row, value in enumerate(values):
+        if not isinstance(value, str):
+            raise DataError(f"{column}[{row}] is {value!r}; strings are accepted")
+    return values
+
+
+def _pick(column: Sequence[str] | None, rows: Iterable[int]) -> tuple[str, ...] | None:
+    return None if column is None else tuple(column[row] for row in rows)
+
+
+def _names(names: Iterable[str]) -> set[str]:
+    return {names} if isinstance(names, str) else set(names)
+
+
+def _listed(names: Iterable[str | None]) -> str:
+    unique = sorted({name for name in names if name})
+    shown = ", ".join(repr(name) for name in unique[:20])
+    return (shown + (f" and {len(unique) - 20} more" if len(unique) > 20 else "")) or "none"

@@ -1,0 +1,97 @@
+"""Texts that stay in their files until they are asked for."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+from steadfit.core.errors import DataError
+
+
+@dataclass(frozen=True, repr=False)
+class FileTexts(Sequence[str]):
+    """A sequence of texts that reads one file each time it is indexed, and keeps none.
+
+    `files` are posix paths relative to `root`. Nothing is stripped or translated: line ends and
+    white space come as they stand in the file; only a byte order mark is taken off.
+
+    Raises:
+        DataError: when a file cannot be read, or holds bytes that are not `encoding`.
+    """
+
+    root: Path
+    files: tuple[str, ...]
+    encoding: str = "utf-8"
+
+    def __post_init__(self) -> None:
+        check_encoding(self.encoding)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> FileTexts: ...
+    def __getitem__(self, index: int | slice) -> str | FileTexts:
+        if isinstance(index, slice):
+            return FileTexts(self.root, self.files[index], self.encoding)
+        return read_text(self.root / self.files[index], self.encoding)
+
+    def __repr__(self) -> str:
+        return f"FileTexts({len(self)} files under {str(self.root)!r})"
+
+    def select(self, rows: Iterable[int]) -> FileTexts:
+        """Return the texts of these rows, still unread."""
+        return FileTexts(self.root, tuple(self.files[row] for row in rows), self.encoding)
+
+
+def read_text(path: Path, encoding: str = "utf-8") -> str:
+    """Return the whole text of a file, strictly decoded, without a byte order mark."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    skipped = 0
+    if is_utf8(encoding) and data.startswith(codecs.BOM_UTF8):
+        skipped = len(codecs.BOM_UTF8)
+    try:
+        return data[skipped:].decode("utf-8" if is_utf8(encoding) else encoding)
+    except UnicodeDecodeError as error:
+        at = skipped + error.start
+        raise DataError(
+            f"{path}: byte {at} (0x{data[at]:02x}) is not {encoding}; "
+            f"give the file's own encoding, such as encoding={_likely(data)!r}"
+        ) from error
+    except UnicodeError as error:  # some codecs (utf-16 without a mark, idna) tell no offset
+        raise DataError(
+            f"{path}: is not {encoding} from byte {skipped} on ({error}); "
+            "give the file's own encoding with encoding="
+        ) from error
+
+
+def check_encoding(encoding: str) -> None:
+    """Raise DataError unless Python knows `encoding` as one for text."""
+    try:
+        b" ".decode(encoding)
+    except UnicodeError:
+        return
+    except (LookupError, TypeError) as error:
+        raise DataError(
+            f"encoding={encoding!r} is not known; accepted are Python's text encodings, "
+            "such as 'utf-8', 'utf-16', 'cp1252', 'latin-1'"
+        ) from error
+
+
+def is_utf8(encoding: str) -> bool:
+    """Return whether `encoding` is one of the names of UTF-8, with or without a mark."""
+    return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
+
+
+def _likely(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    return "cp1252"
