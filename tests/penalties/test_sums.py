@@ -96,6 +96,9 @@ def test_counts_are_of_what_was_added() -> None:
     assert temporal_sums(h, lengths, initial=h[:, 0]).count.item() == 6 * 2
     assert norm_sums(h, lengths).count.tolist() == [4, 0, 0]
     assert norm_sums(h, lengths, initial=h[:, 0]).count.tolist() == [5, 1, 0]
+    known = torch.tensor([True, False, True])
+    assert temporal_sums(h, lengths, h[:, 0], known).count.item() == 5 * 2
+    assert norm_sums(h, lengths, h[:, 0], known).count.tolist() == [5, 0, 0]
     assert norm_sums(h).count.tolist() == [4, 4, 4]
     assert norm_sums(h).over_rows().count.item() == 3
 
