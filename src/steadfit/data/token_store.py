@@ -209,4 +209,7 @@ def _mapped(path: Path, dtype: np.dtype[Any], tokens: int) -> NDArray[Any]:
     if tokens == 0:  # an empty file cannot be mapped
         return np.empty(0, dtype)
     # A plain view: slicing np.memmap itself costs several times as much.
-    return np.memmap(path, dtype, "r", shape=(tokens,)).view(np.ndarray)
+    try:
+        return np.memmap(path, dtype, "r", shape=(tokens,)).view(np.ndarray)
+    except (OSError, ValueError) as error:
+        raise FileFormatError(f"{path} cannot be read ({error}). {_ADVICE}") from error

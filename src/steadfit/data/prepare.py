@@ -1,0 +1,267 @@
+"""Texts to a token store and its vocabulary, cached under a key of all they depend on."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+import warnings
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadfit.core.atomic import atomic_folder, write_text
+from steadfit.core.errors import DataError, FileFormatError
+from steadfit.core.home import home
+from steadfit.core.progress import progress
+from steadfit.data.store_writer import VERSION, StoreWriter
+from steadfit.data.token_store import TokenStore
+from steadfit.text.corpus import TRAIN, Corpus
+from steadfit.text.tokenizer import RULES, Tokenizer
+from steadfit.text.vocab import Vocab
+from steadfit.text.words import WordEncoder
+
+_BLOCK = 1 << 20  # ids counted at a time
+_DIGEST_BYTES = 16
+
+
+def prepare_tokens(
+    corpus: Corpus,
+    *,
+    vocab: Vocab | None = None,
+    max_vocab: int = 60000,
+    min_freq: int = 3,
+    classes: Sequence[str] | None = None,
+    cache: str | Path | None = None,
+) -> tuple[TokenStore, Vocab]:
+    """Tokenize a corpus into a store on disk, or find the one made before.
+
+    The vocabulary is counted over the documents of "train" alone (over all where there is no
+    split), unless `vocab` is given. Texts are read twice, once for the key and once to be
+    tokenized, and never held: memory grows with the number of documents and of different tokens.
+
+    Args:
+        corpus: Texts, with labels and split if there are any.
+        vocab: Encode with this vocabulary instead of counting one.
+        max_vocab: Size of the counted vocabulary at most, markers included.
+        min_freq: How often a token must occur to enter it.
+        classes: Label of each class index; the labels of the corpus, sorted, if not given.
+        cache: Folder of the stores; `home() / "tokens"` if not given.
+
+    Returns:
+        The store (its `meta["classes"]` names the classes) and its vocabulary.
+
+    Raises:
+        DataError: No documents, no document to count, a label outside `classes`, or texts that
+            change while they are read.
+    """
+    if len(corpus) == 0:
+        raise DataError("The corpus has no documents: there is nothing to tokenize.")
+    if vocab is None and corpus.split is not None and TRAIN not in corpus.split:
+        raise DataError(
+            'No document belongs to "train", so there is nothing to count a vocabulary over. Give '
+            "vocab=, or a split with training documents."
+        )
+    names, labels = _class_indices(corpus, classes)
+    texts_digest = _digest(progress(corpus.texts, "Reading texts", len(corpus)))
+    counting = {"max_vocab": max_vocab, "min_freq": min_freq}
+    settings = {
+        "store": VERSION,
+        "rules": RULES,
+        "texts": texts_digest,
+        "labels": None if corpus.labels is None else _digest(corpus.labels),
+        "classes": names,
+        "split": None if corpus.split is None else _digest(corpus.split),
+        "vocab": counting if vocab is None else vocab.fingerprint,
+    }
+    key = _digest([json.dumps(settings, sort_keys=True)])
+    folder = (Path(cache) if cache is not None else home() / "tokens") / key
+    if found := _find(folder, warn=True):
+        return found
+    try:
+        with atomic_folder(folder) as fresh:
+            _build(fresh, corpus, vocab, counting, texts_digest, labels, {"classes": names})
+            if _find(folder):
+                raise _Overtaken
+    except (OSError, _Overtaken):
+        # Another process has put the same store in place: it may be in use, so it stays.
+        if found := _settled(folder):
+            return found
+        raise
+    return _settled(folder) or open_tokens(folder)
+
+
+def open_tokens(folder: str | Path) -> tuple[TokenStore, Vocab]:
+    """Open a store that `prepare_tokens` wrote, with its vocabulary.
+
+    Raises:
+        FileFormatError: Something is missing, damaged, or does not belong together.
+    """
+    store = TokenStore.open(folder)
+    path = Path(folder) / "vocab.json"
+    try:
+        itos = json.loads(path.read_text(encoding="utf-8"))["itos"]
+        vocab = Vocab(itos)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise FileFormatError(
+            f"{path} cannot be read ({error!r}): delete the folder and prepare the texts again."
+        ) from error
+    if len(vocab) != store.vocab_size or vocab.fingerprint != store.meta.get("vocab"):
+        raise FileFormatError(
+            f"{path} is not the vocabulary of this token store: delete the folder and prepare the "
+            "texts again."
+        )
+    return store, vocab
+
+
+class _Overtaken(Exception):
+    """Another process finished the same store first."""
+
+
+def _find(folder: Path, warn: bool = False) -> tuple[TokenStore, Vocab] | None:
+    if not folder.exists():
+        return None
+    try:
+        return open_tokens(folder)
+    except FileFormatError as error:
+        if warn:
+            warnings.warn(f"A damaged token store is built again: {error}", stacklevel=3)
+        return None
+
+
+def _settled(folder: Path) -> tuple[TokenStore, Vocab] | None:
+    # Two who finish at the same instant replace each other's folder, and between the two renames
+    # there is none; a moment later there is.
+    for pause in (0.0, 0.01, 0.1, 0.5):
+        time.sleep(pause)
+        if found := _find(folder):
+            return found
+    return None
+
+
+def _build(
+    fresh: Path,
+    corpus: Corpus,
+    vocab: Vocab | None,
+    counting: dict[str, int],
+    texts_digest: str,
+    labels: NDArray[np.int64] | None,
+    meta: dict[str, Any],
+) -> None:
+    reading = blake2b(digest_size=_DIGEST_BYTES)
+    texts = _watched(progress(corpus.texts, "Tokenizing", len(corpus)), reading)
+    with tempfile.TemporaryFile(dir=fresh) as provisional:
+        documents: Iterable[Sequence[int] | NDArray[Any]]
+        if vocab is None:
+            tokens, lengths = _tokenize(texts, provisional)
+            counts = _count(provisional, lengths, _counted(corpus), len(tokens))
+            vocab = Vocab.from_counts(tokens, counts.tolist(), **counting)
+            documents = _remapped(provisional, lengths, np.array(vocab.ids(tokens), np.int64))
+        else:
+            documents = map(Tokenizer(vocab).encode, texts)
+        with StoreWriter(fresh, len(vocab)) as writer:
+            for document in documents:
+                writer.add(document)
+            writer.finish(labels, corpus.split, {**meta, "vocab": vocab.fingerprint})
+    if reading.hexdigest() != texts_digest:
+        raise DataError(
+            "The texts changed while they were read, so the tokens would not belong to them. Run "
+            "again when nothing writes to them."
+        )
+    # Escaped, because a text from elsewhere may hold half of a surrogate pair.
+    write_text(fresh / "vocab.json", json.dumps({"itos": vocab.itos}, indent=0) + "\n")
+
+
+def _watched(texts: Iterable[str], reading: blake2b) -> Iterator[str]:
+    """Yield the texts while `reading` takes in each with its length before it."""
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(f"Document {place} is {type(text).__name__}, not a text (str).")
+        data = text.encode("utf-8", "surrogatepass")
+        reading.update(len(data).to_bytes(8, "little"))
+        reading.update(data)
+        yield text
+
+
+def _digest(texts: Iterable[str]) -> str:
+    reading = blake2b(digest_size=_DIGEST_BYTES)
+    for _ in _watched(texts, reading):
+        pass
+    return reading.hexdigest()
+
+
+class _Interning(dict[str, int]):
+    """Gives each new token the next id."""
+
+    def __missing__(self, token: str) -> int:
+        self[token] = number = len(self)
+        return number
+
+
+def _tokenize(texts: Iterable[str], file: IO[bytes]) -> tuple[list[str], NDArray[np.int64]]:
+    """Write each text's provisional ids, and return the tokens by id and the lengths."""
+    interning = _Interning()
+    encode = WordEncoder(interning.__getitem__)
+    lengths = array("q")
+    for text in texts:
+        ids = np.array(encode(text), np.uint32)
+        file.write(ids.tobytes())
+        lengths.append(len(ids))
+    return list(interning), np.array(lengths, np.int64)
+
+
+def _counted(corpus: Corpus) -> NDArray[np.bool_]:
+    if corpus.split is None:
+        return np.ones(len(corpus), bool)
+    return np.array([part == TRAIN for part in corpus.split])
+
+
+def _count(
+    file: IO[bytes], lengths: NDArray[np.int64], counted: NDArray[np.bool_], tokens: int
+) -> NDArray[np.int64]:
+    counts = np.zeros(tokens, np.int64)
+    ends = np.cumsum(lengths)
+    file.seek(0)
+    begin = 0
+    while block := file.read(4 * _BLOCK):
+        ids = np.frombuffer(block, np.uint32)
+        document = np.searchsorted(ends, np.arange(begin, begin + len(ids)), side="right")
+        counts += np.bincount(ids[counted[document]], minlength=tokens)
+        begin += len(ids)
+    return counts
+
+
+def _remapped(
+    file: IO[bytes], lengths: NDArray[np.int64], table: NDArray[np.int64]
+) -> Iterator[NDArray[np.int64]]:
+    file.seek(0)
+    for length in lengths.tolist():
+        yield table[np.frombuffer(file.read(4 * length), np.uint32)]
+
+
+def _class_indices(
+    corpus: Corpus, classes: Sequence[str] | None
+) -> tuple[list[str] | None, NDArray[np.int64] | None]:
+    if corpus.labels is None:
+        if classes is not None:
+            raise DataError(
+                f"classes={list(classes)} were given, but the corpus has no labels: label it "
+                "first, or leave classes out."
+            )
+        return None, None
+    names = sorted(set(corpus.labels)) if classes is None else list(classes)
+    index = {name: place for place, name in enumerate(names)}
+    if len(index) != len(names):
+        raise DataError(f"A class is named twice in {names}.")
+    if strange := sorted(set(corpus.labels) - index.keys()):
+        row = corpus.labels.index(strange[0])
+        raise DataError(
+            f"Document {row} has the label {strange[0]!r}, which is not one of the classes "
+            f"{names}: add it to classes=, or leave such documents out."
+        )
+    return names, np.array([index[label] for label in corpus.labels], np.int64)
