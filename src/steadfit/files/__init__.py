@@ -1,0 +1,1 @@
+"""What is kept on disk: no code in any file, and each whole or not there."""

@@ -1,0 +1,56 @@
+"""The card in a model folder, written for the person who will use the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_USE = {
+    "classifier": """```python
+from steadfit import load_learner
+
+model = load_learner("{folder}")
+label, index, probabilities = model.predict("A text to classify.")
+```""",
+    "language-model": """```python
+from steadfit import load_learner
+
+model = load_learner("{folder}")
+print(model.predict("The film", n_words=20))
+```""",
+    "encoder": '`learn.load_encoder("{folder}")` starts a classifier from it.',
+}
+
+
+def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """Return the model card as Markdown: what the model is, how to use it, what it reached."""
+    sizes = config["model"]
+    lines = [
+        f"# A Steadfit {config['kind']}",
+        "",
+        f"{config['architecture']}: {sizes['vocab_size']:,} words, embedding {sizes['emb_sz']}, "
+        f"{sizes['n_layers']} layers, {sizes['n_hid']} units.",
+    ]
+    if config.get("backwards"):
+        lines += ["", "It reads texts backwards, from the last word to the first."]
+    if classes := config.get("classes"):
+        lines += ["", f"Classes: {', '.join(classes)}."]
+    lines += ["", "## Use", "", _USE[config["kind"]].format(folder="path/to/this/folder")]
+    if metrics:
+        lines += ["", "## Figures", "", "| figure | value |", "|---|---|"]
+        lines += [f"| {name} | {_shown(value)} |" for name, value in metrics.items()]
+    lines += ["", "## How it was made", "", "| setting | value |", "|---|---|"]
+    for name in ("seed", "penalties", "data", "versions"):
+        if name in config:
+            lines.append(f"| {name} | {_shown(config[name])} |")
+    lines += [
+        "",
+        "The folder holds no code: weights are safetensors, everything else is JSON or text.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_shown(item)}" for key, item in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,113 @@
+"""Tensors in safetensors files, pickles refused unopened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from steadfit.core.atomic import atomic_file
+from steadfit.core.errors import FileFormatError
+
+PICKLE_SUFFIXES = {".pkl", ".pickle", ".pth", ".pt", ".bin", ".ckpt", ".joblib", ".dill"}
+
+
+def save_tensors(path: str | Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write named tensors to a safetensors file, whole or not at all.
+
+    A tensor that stands under two names (a tied weight) is written once, under the first.
+    """
+    unique: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for name, tensor in tensors.items():
+        if tensor.data_ptr() not in seen or tensor.numel() == 0:
+            seen.add(tensor.data_ptr())
+            unique[name] = tensor.detach().cpu().contiguous()
+    with atomic_file(path) as file:
+        file.write(save(unique))
+
+
+def load_tensors(path: str | Path) -> dict[str, Tensor]:
+    """Read a safetensors file.
+
+    Raises:
+        FileFormatError: the file is missing, is a pickle or is damaged; nothing is executed.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileFormatError(f"There is no weights file {path}.")
+    if looks_like_pickle(path):
+        raise FileFormatError(
+            f"{path} is a pickle or a zip of pickles, not safetensors. It can run code when "
+            "opened, so it was not opened. Save the model again with Steadfit."
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}
+    except SafetensorError as error:
+        raise FileFormatError(
+            f"{path} is not a whole safetensors file ({error}). It was cut short or altered; "
+            "take another copy or save the model again."
+        ) from error
+
+
+def load_weights(model: nn.Module, path: str | Path) -> None:
+    """Fill a model with the weights of a file; nothing changes unless all of them fit.
+
+    Raises:
+        FileFormatError: names or shapes differ; the message names them.
+    """
+    tensors = load_tensors(path)
+    wanted = model.state_dict()
+    tied = _tied_names(wanted)
+    for name, first in tied.items():
+        if name not in tensors and first in tensors:
+            tensors[name] = tensors[first]
+    differences = [f"{name} is missing" for name in wanted if name not in tensors]
+    differences += [f"{name} is not known" for name in tensors if name not in wanted]
+    differences += [
+        f"{name} has the shape {tuple(tensors[name].shape)} instead of {tuple(value.shape)}"
+        for name, value in wanted.items()
+        if name in tensors and tensors[name].shape != value.shape
+    ]
+    if differences:
+        shown = "; ".join(differences[:5]) + ("; …" if len(differences) > 5 else "")
+        raise FileFormatError(
+            f"The weights in {path} are of another model: {shown}. Build the model with the "
+            "configuration that the weights were saved with."
+        )
+    model.load_state_dict(tensors)
+
+
+def looks_like_pickle(path: Path) -> bool:
+    """Tell by its first bytes whether a file is a pickle or a zip archive (PyTorch's format)."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    return head[:2] == b"PK" or (head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05")
+
+
+def refuse_pickles(folder: Path) -> None:
+    """Raise if a model folder holds any file that could be a pickle.
+
+    Raises:
+        FileFormatError: it names the file; nothing was opened as a pickle.
+    """
+    for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+        if file.suffix.lower() in PICKLE_SUFFIXES or looks_like_pickle(file):
+            raise FileFormatError(
+                f"{file} looks like a pickle, which can run code when opened. A Steadfit model "
+                "folder holds none; nothing of it was read. Remove the file if you trust the rest."
+            )
+
+
+def _tied_names(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    first: dict[int, str] = {}
+    tied = {}
+    for name, tensor in tensors.items():
+        holder = first.setdefault(tensor.data_ptr(), name)
+        if holder != name and tensor.numel():
+            tied[name] = holder
+    return tied

@@ -1,0 +1,1 @@
+"""Text → label, and text → more text; nothing here knows how models are trained."""

@@ -1,0 +1,123 @@
+"""Classifying texts with a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from steadfit.core.errors import DataError
+from steadfit.files.model_folder import load_model
+from steadfit.models.classifier import TextClassifier
+from steadfit.text.tokenizer import Tokenizer
+from steadfit.text.vocab import PAD
+
+SORTED_TOGETHER = 50  # batches whose documents are sorted by length before they are cut
+
+
+class Prediction(NamedTuple):
+    """A label, its number among the classes, and the probability of every class."""
+
+    label: str
+    index: int
+    probabilities: Tensor  # (classes,)
+
+
+class Predictor:
+    """Labels texts; safe to share between threads, since predicting changes nothing on it.
+
+    Args:
+        model: in evaluation mode; it is not changed.
+        tokenizer: of the vocabulary the model was trained with.
+        classes: names of the model's classes.
+        backwards: whether the model reads texts from their end.
+    """
+
+    def __init__(
+        self,
+        model: TextClassifier,
+        tokenizer: Tokenizer,
+        classes: Sequence[str],
+        backwards: bool = False,
+    ) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.classes = tuple(classes)
+        self.backwards = backwards
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Predictor:
+        """Read a classifier's model folder.
+
+        Raises:
+            FileFormatError: as `steadfit.files.model_folder.load_model`.
+        """
+        saved = load_model(folder, kind="classifier")
+        assert isinstance(saved.model, TextClassifier)
+        return cls(saved.model, saved.tokenizer, saved.classes, saved.backwards)
+
+    def predict(self, text: str) -> Prediction:
+        """Label one text, of any length; an empty one is classified too."""
+        return self._prediction(self.probabilities([text])[0])
+
+    def predict_many(self, texts: Iterable[str], batch_size: int = 32) -> list[Prediction]:
+        """Label texts, in their order."""
+        return [self._prediction(row) for row in self.probabilities(texts, batch_size)]
+
+    def probabilities(self, texts: Iterable[str], batch_size: int = 32) -> Tensor:
+        """Return `(texts, classes)`, in the order of `texts`.
+
+        Raises:
+            DataError: an item is not a string.
+        """
+        if isinstance(texts, str):
+            raise DataError("predict_many was given one string; give a list of texts.")
+        documents = (self._ids(text) for text in texts)
+        parts = list(class_probabilities(self.model, documents, batch_size))
+        return torch.cat(parts) if parts else torch.zeros(0, len(self.classes))
+
+    def _ids(self, text: str) -> list[int]:
+        if not isinstance(text, str):
+            raise DataError(f"A text is {text!r} ({type(text).__name__}); give a string.")
+        ids = self.tokenizer.encode(text)
+        return ids[::-1] if self.backwards else ids
+
+    def _prediction(self, probabilities: Tensor) -> Prediction:
+        index = int(probabilities.argmax())
+        return Prediction(self.classes[index], index, probabilities)
+
+
+def class_probabilities(
+    model: TextClassifier, documents: Iterable[Sequence[int]], batch_size: int = 32
+) -> Iterator[Tensor]:
+    """Yield `(documents, classes)` pieces in the order of `documents`.
+
+    A few batches of documents are held at a time and read in order of length, so that little is
+    padded.
+    """
+    device = next(model.parameters()).device
+    iterator = iter(documents)
+    while part := list(islice(iterator, batch_size * SORTED_TOGETHER)):
+        order = sorted(range(len(part)), key=lambda i: len(part[i]))
+        found = [
+            _batch_probabilities(
+                model, [part[i] for i in order[start : start + batch_size]], device
+            )
+            for start in range(0, len(order), batch_size)
+        ]
+        yield torch.cat(found)[torch.tensor(order).argsort()]
+
+
+@torch.inference_mode()
+def _batch_probabilities(
+    model: TextClassifier, documents: Sequence[Sequence[int]], device: torch.device
+) -> Tensor:
+    lengths = torch.tensor([len(document) for document in documents])
+    tokens = torch.full((len(documents), int(lengths.max())), PAD)
+    for row, document in enumerate(documents):
+        tokens[row, : len(document)] = torch.tensor(document)
+    return model(tokens.to(device), lengths.to(device)).float().softmax(dim=1).cpu()

@@ -1,0 +1,1 @@
+"""The two places where time goes: the recurrent layer and the softmax over the vocabulary."""

@@ -1,0 +1,127 @@
+"""Softmax cross-entropy over a large vocabulary without ever holding all logits."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+CHUNK_BYTES = 16 * 2**20  # logits held at a time: what stays in a processor cache
+
+
+class TokenScores(NamedTuple):
+    """How well each target was predicted."""
+
+    losses: Tensor  # (tokens,) nats, float32
+    hits: Tensor  # (tokens,) whether the target had the largest logit
+
+
+def linear_cross_entropy(
+    inputs: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
+) -> Tensor:
+    """Return the summed cross-entropy of `inputs @ weight.T + bias` against `targets`.
+
+    The logits exist one chunk of rows at a time. Gradients are made in the same pass, while a
+    chunk's logits are at hand, so nothing is computed twice and nothing but the gradients is
+    kept. Products follow autocast; sums are float32.
+
+    Args:
+        inputs: `(tokens, features)`.
+        weight: `(words, features)`.
+        bias: `(words,)` or None.
+        targets: `(tokens,)` word numbers.
+
+    Returns:
+        The sum over tokens in nats, a float32 scalar.
+    """
+    dtype = _product_dtype(inputs)
+    loss: Tensor = _LinearCrossEntropy.apply(inputs, weight, bias, targets, dtype)
+    return loss
+
+
+@torch.no_grad()
+def token_scores(
+    inputs: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
+) -> TokenScores:
+    """Return loss and hit of each token, without gradients; shapes as `linear_cross_entropy`."""
+    dtype = _product_dtype(inputs)
+    weight = weight.to(dtype)
+    losses, hits = [], []
+    for rows in _chunks(inputs, weight):
+        logits = _logits(inputs[rows].to(dtype), weight, bias)
+        wanted = logits.gather(1, targets[rows].unsqueeze(1)).squeeze(1)
+        losses.append(logits.logsumexp(dim=1) - wanted)
+        hits.append(logits.argmax(dim=1) == targets[rows])
+    return TokenScores(torch.cat(losses), torch.cat(hits))
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        inputs: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        dtype: torch.dtype,
+    ) -> Tensor:
+        with torch.autocast(inputs.device.type, enabled=False):
+            return _forward(ctx, inputs, weight, bias, targets, dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (scale,) = grads
+        return (*(g if g is None else g * scale for g in ctx.saved_tensors), None, None)
+
+
+def _forward(
+    ctx: Any,
+    inputs: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    dtype: torch.dtype,
+) -> Tensor:
+    wants = ctx.needs_input_grad
+    d_inputs = torch.empty_like(inputs) if wants[0] else None
+    d_weight = torch.zeros_like(weight) if wants[1] else None
+    d_bias = torch.zeros_like(bias) if bias is not None and wants[2] else None
+    product_weight = weight.to(dtype)
+    total = torch.zeros((), dtype=_at_least_float32(dtype), device=inputs.device)
+    for rows in _chunks(inputs, weight):
+        x, y = inputs[rows].to(dtype), targets[rows].unsqueeze(1)
+        logits = _logits(x, product_weight, bias)
+        norm = logits.logsumexp(dim=1, keepdim=True)
+        total += (norm - logits.gather(1, y)).sum()
+        # d loss / d logits = softmax - one-hot, written over the logits
+        d_logits = logits.sub_(norm).exp_()
+        d_logits.scatter_add_(1, y, torch.full_like(y, -1, dtype=d_logits.dtype))
+        if d_bias is not None:
+            d_bias += d_logits.sum(dim=0).to(d_bias.dtype)
+        d_product = d_logits.to(dtype)
+        if d_inputs is not None:
+            d_inputs[rows] = (d_product @ product_weight).to(d_inputs.dtype)
+        if d_weight is not None:
+            d_weight += (d_product.T @ x).to(d_weight.dtype)
+    ctx.save_for_backward(d_inputs, d_weight, d_bias)
+    return total
+
+
+def _logits(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    logits = (x @ weight.T).to(_at_least_float32(x.dtype))
+    return logits if bias is None else logits.add_(bias)
+
+
+def _chunks(inputs: Tensor, weight: Tensor) -> list[slice]:
+    rows = max(1, CHUNK_BYTES // (4 * weight.shape[0]))
+    return [slice(start, start + rows) for start in range(0, inputs.shape[0], rows)]
+
+
+def _product_dtype(inputs: Tensor) -> torch.dtype:
+    device = inputs.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else inputs.dtype
+
+
+def _at_least_float32(dtype: torch.dtype) -> torch.dtype:
+    return torch.promote_types(dtype, torch.float32)

@@ -1,0 +1,1 @@
+"""Batches → states → logits: the recurrent encoder, its language model and its classifier."""

@@ -1,0 +1,115 @@
+"""A document classifier: encoder, pooling over all tokens, head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from steadfit.models.config import AWDLSTMConfig
+from steadfit.models.outputs import DocumentWindow, State, detach_state
+from steadfit.models.pooling import ConcatPool
+from steadfit.models.recurrent import AWDLSTM
+
+Observer = Callable[[DocumentWindow], None]
+
+HEAD_UNITS = 50
+HEAD_DROPOUT = 0.1
+READING_WINDOW = 512  # without gradients a window's length changes memory, not values
+
+
+class TextClassifier(nn.Module):
+    """Reads whole documents, window by window, and scores the classes (Howard & Ruder, 2018).
+
+    Args:
+        config: of the encoder; `output_p` is the head's first dropout.
+        n_classes: number of classes, at least two.
+        bptt: gradients flow through at most so many steps of the recurrence, as in fastai.
+        grad_tokens: windows older than a document's last so many tokens are pooled without
+            gradient, so that training memory does not grow with the document.
+    """
+
+    def __init__(
+        self, config: AWDLSTMConfig, n_classes: int, bptt: int = 70, grad_tokens: int = 1400
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.bptt = bptt
+        self.grad_tokens = grad_tokens
+        self.encoder = AWDLSTM(config)
+        self.head = nn.Sequential(
+            nn.BatchNorm1d(3 * config.emb_sz),
+            nn.Dropout(config.output_p),
+            nn.Linear(3 * config.emb_sz, HEAD_UNITS),
+            nn.ReLU(),
+            nn.BatchNorm1d(HEAD_UNITS),
+            nn.Dropout(HEAD_DROPOUT),
+            nn.Linear(HEAD_UNITS, n_classes),
+        )
+
+    def forward(self, tokens: Tensor, lengths: Tensor, observe: Observer | None = None) -> Tensor:
+        """Return logits `(batch, classes)`.
+
+        A document's logits do not depend on the others in the batch, their order or padding.
+
+        Args:
+            tokens: `(batch, time)`, padding behind.
+            lengths: `(batch,)`, at least one each.
+            observe: called with each window on the way: how penalties and norm curves see the
+                states. Rows come longest document first, finished documents leave.
+        """
+        lengths, order = lengths.sort(descending=True, stable=True)
+        pool = ConcatPool.empty(
+            len(lengths), self.encoder.units, like=self.encoder.embedding.weight
+        )
+        for window in self._windows(tokens[order], lengths):
+            pool = pool.add(window)
+            if observe is not None:
+                observe(window)
+        logits: Tensor = self.head(pool.result(lengths))
+        return logits[order.argsort()]
+
+    def layer_groups(self) -> list[list[nn.Module]]:
+        """Return what freezing and learning rates go by: embedding, each LSTM, head."""
+        return [[self.encoder.embedding]] + [[rnn] for rnn in self.encoder.rnns] + [[self.head]]
+
+    def _windows(self, tokens: Tensor, lengths: Tensor) -> Iterator[DocumentWindow]:
+        """Yield the windows of documents sorted longest first."""
+        longest = int(lengths[0])
+        step = self.bptt if torch.is_grad_enabled() else max(self.bptt, READING_WINDOW)
+        state: State | None = None
+        previous: Tensor | None = None
+        for start in range(0, longest, step):
+            left = lengths - start
+            rows = int((left > 0).sum())
+            window = tokens[:rows, start : min(start + step, longest)]
+            if state is not None and previous is not None:
+                state = tuple((h[:rows], c[:rows]) for h, c in state)
+                previous = previous[:rows]
+            old = int((left > self.grad_tokens).sum()) if torch.is_grad_enabled() else 0
+            hidden, state = self._read(window, state, old)
+            real = left[:rows].clamp(max=window.shape[1])
+            yield DocumentWindow(hidden, real, previous)
+            state = detach_state(state)
+            previous = hidden[:, -1].detach()  # only rows whose window was full go on
+
+    def _read(self, tokens: Tensor, state: State | None, old: int) -> tuple[Tensor, State]:
+        """Run the encoder on one window, on the first `old` documents without gradient."""
+        if old == 0:
+            hidden, after = self.encoder(tokens, state)
+            return hidden, after
+        with torch.no_grad():
+            past, past_state = self.encoder(tokens[:old], _rows(state, slice(None, old)))
+        if old == len(tokens):
+            return past, past_state
+        recent, recent_state = self.encoder(tokens[old:], _rows(state, slice(old, None)))
+        merged = tuple(
+            (torch.cat([h0, h1]), torch.cat([c0, c1]))
+            for (h0, c0), (h1, c1) in zip(past_state, recent_state, strict=True)
+        )
+        return torch.cat([past, recent]), merged
+
+
+def _rows(state: State | None, rows: slice) -> State | None:
+    return None if state is None else tuple((h[rows], c[rows]) for h, c in state)

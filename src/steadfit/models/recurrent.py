@@ -1,0 +1,76 @@
+"""The recurrent encoder: an embedding and a stack of single-layer LSTMs."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from steadfit.kernels.lstm import lstm
+from steadfit.models.config import AWDLSTMConfig
+from steadfit.models.dropout import embedding_dropout, locked_dropout, weight_dropout
+from steadfit.models.outputs import EncoderOutput, State
+
+
+class AWDLSTM(nn.Module):
+    """Tokens and a state → hidden outputs and the next state (Merity et al., 2017).
+
+    State is an argument and a result; nothing is remembered between calls. The layers are
+    ordinary `nn.LSTM` modules that hold the weights; hidden-to-hidden weights are dropped
+    functionally, one Parameter each, never deleted or set again.
+    """
+
+    def __init__(self, config: AWDLSTMConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(
+            config.vocab_size, config.emb_sz, padding_idx=config.pad_token
+        )
+        self.rnns = nn.ModuleList(
+            nn.LSTM(n_in, n_out, batch_first=True) for n_in, n_out in config.layer_sizes
+        )
+        with torch.no_grad():
+            self.embedding.weight.uniform_(-0.1, 0.1)
+            self.embedding.weight[config.pad_token].zero_()
+
+    @property
+    def units(self) -> int:
+        """Size of a hidden output."""
+        return self.config.emb_sz
+
+    def initial_state(self, batch: int) -> State:
+        """Return zeros for `batch` rows: what a document or stream starts from."""
+        weight = self.embedding.weight
+        zeros = [weight.new_zeros(batch, n_out) for _, n_out in self.config.layer_sizes]
+        return tuple((z, z) for z in zeros)
+
+    def forward(self, tokens: Tensor, state: State | None = None) -> EncoderOutput:
+        """Read one window of tokens.
+
+        Args:
+            tokens: `(batch, time)` word numbers, at least one step. Padding may stand behind
+                the real tokens: what comes before it does not depend on it.
+            state: from the window before; zeros if None.
+        """
+        config, training = self.config, self.training
+        x = embedding_dropout(
+            self.embedding.weight, tokens, config.embed_p, training, config.pad_token
+        )
+        x = locked_dropout(x, config.input_p, training)
+        before = self.initial_state(tokens.shape[0]) if state is None else state
+        after = []
+        for i, module in enumerate(self.rnns):
+            if i > 0:
+                x = locked_dropout(x, config.hidden_p, training)
+            layer = cast(nn.LSTM, module)
+            x, layer_state = lstm(
+                x,
+                before[i],
+                layer.weight_ih_l0,
+                weight_dropout(layer.weight_hh_l0, config.weight_p, training),
+                layer.bias_ih_l0,
+                layer.bias_hh_l0,
+            )
+            after.append(layer_state)
+        return EncoderOutput(x, tuple(after))

@@ -1,0 +1,188 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from steadfit.core.errors import TrainingError
+from steadfit.core.progress import progress
+from steadfit.training.devices import device_of, precision, seeded, to_device
+from steadfit.training.evaluation import Batches, evaluate
+from steadfit.training.events import Callback, notify
+from steadfit.training.history import EpochRecord, History, StepRecord
+from steadfit.training.metrics import Metric
+from steadfit.training.objective import Objective
+from steadfit.training.optimizer import make_optimizer, move_to
+from steadfit.training.penalty_terms import Sizes
+from steadfit.training.schedules import schedule_named
+from steadfit.training.state import FitPlan, TrainState
+
+
+class Run:
+    """A fit under way, as callbacks see it."""
+
+    def __init__(
+        self,
+        objective: Objective,
+        train: Batches,
+        valid: Batches | None,
+        plan: FitPlan,
+        history: History,
+        metrics: Sequence[Metric],
+    ) -> None:
+        self.objective = objective
+        self.train = train
+        self.valid = valid
+        self.plan = plan
+        self.metrics = metrics
+        self.state = TrainState(history=history)
+        self.optimizer = make_optimizer(objective.model.layer_groups(), plan.lr, plan.wd)
+        self.schedule = schedule_named(plan.schedule)
+        self.steps_per_epoch = -(-len(train) // plan.accumulate)
+
+    @property
+    def model(self) -> nn.Module:
+        """The model that trains."""
+        return self.objective.model
+
+    @property
+    def history(self) -> History:
+        """All steps and epochs so far, of earlier fits too."""
+        return self.state.history
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of the whole fit."""
+        return self.plan.epochs * self.steps_per_epoch
+
+    def stop(self, reason: str) -> None:
+        """End the fit after the present epoch's validation."""
+        self.state.stop_reason = reason
+
+
+def fit(
+    objective: Objective,
+    train: Batches,
+    valid: Batches | None,
+    plan: FitPlan,
+    history: History,
+    callbacks: Sequence[Callback] = (),
+    metrics: Sequence[Metric] = (),
+) -> Run:
+    """Train a model in place and add what happened to `history`.
+
+    The caller's random number generators are left as they were; the fit draws its own from
+    `plan.seed` and `plan.stage`. Afterwards the model is in evaluation mode.
+
+    Raises:
+        TrainingError: a loss or gradient is not finite; the weights are those before that step.
+    """
+    run = Run(objective, train, valid, plan, history, metrics)
+    with seeded(plan.seed, plan.stage):
+        try:
+            notify(callbacks, "on_fit_begin", run)
+            while run.state.epoch < plan.epochs and run.state.stop_reason is None:
+                notify(callbacks, "on_epoch_begin", run)
+                _train_epoch(run, callbacks)
+                run.state.epoch += 1
+                notify(callbacks, "on_epoch_end", run)
+            notify(callbacks, "on_fit_end", run)
+        finally:
+            objective.eval()
+    return run
+
+
+def _train_epoch(run: Run, callbacks: Sequence[Callback]) -> None:
+    state, began, tokens = run.state, time.perf_counter(), 0
+    run.objective.train()
+    state.recurrent = None
+    batches = run.train.epoch(run.plan.first_epoch + state.epoch)
+    shown = progress(
+        _grouped(batches, run.plan.accumulate), f"epoch {state.epoch}", run.steps_per_epoch
+    )
+    for group in shown:
+        sizes = _step(run, group)
+        tokens += sizes.steps
+        notify(callbacks, "on_step_end", run)
+    trained = time.perf_counter() - began
+    valid_loss, figures = None, {}
+    if run.valid is not None and len(run.valid):
+        evaluation = evaluate(run.objective, run.valid, run.plan.bf16)
+        valid_loss = evaluation.loss
+        figures = {metric.name: metric(evaluation) for metric in run.metrics}
+    run.history.epochs.append(
+        EpochRecord(
+            epoch=state.epoch,
+            train_loss=run.history.steps[-1].smoothed,
+            valid_loss=valid_loss,
+            metrics=figures,
+            seconds=time.perf_counter() - began,
+            tokens_per_second=tokens / trained,
+            step=len(run.history.steps),
+        )
+    )
+
+
+def _step(run: Run, group: Sequence[Any]) -> Sizes:
+    """Make one optimizer step from a group of micro-batches and record it."""
+    state, objective, optimizer = run.state, run.objective, run.optimizer
+    point = run.schedule(state.step, run.steps, run.plan.moms)
+    move_to(optimizer, point)
+    optimizer.zero_grad(set_to_none=True)
+    sizes = objective.sizes(group[0])
+    for batch in group[1:]:
+        sizes = sizes.plus(objective.sizes(batch))
+    loss, penalties = _backward(run, group, sizes)
+    gradients = [p.grad for g in optimizer.param_groups for p in g["params"] if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    if not torch.isfinite(norm) or not torch.isfinite(loss):
+        raise TrainingError(
+            f"Step {state.step + 1} of {run.steps} (epoch {state.epoch}) has the loss "
+            f"{float(loss):g} and a gradient of norm {float(norm):g}, so training stopped. The "
+            f"weights are those before that step. Lower the learning rate (now "
+            f"{optimizer.param_groups[-1]['lr']:.3g}) or set clip, for example clip=0.25."
+        )
+    if run.plan.clip is not None:
+        parameters = [p for g in optimizer.param_groups for p in g["params"]]
+        torch.nn.utils.clip_grads_with_norm_(parameters, run.plan.clip, norm)
+    optimizer.step()
+    state.step += 1
+    run.history.steps.append(
+        StepRecord(
+            step=len(run.history.steps),
+            lr=optimizer.param_groups[-1]["lr"],
+            momentum=point.momentum,
+            loss=float(loss),
+            smoothed=state.smoothed.update(float(loss)),
+            penalties={name: float(value) for name, value in penalties.items()},
+        )
+    )
+    return sizes
+
+
+def _backward(run: Run, group: Sequence[Any], sizes: Sizes) -> tuple[Tensor, dict[str, Tensor]]:
+    """Add up loss, penalties and gradients of a group of micro-batches."""
+    device = device_of(run.objective)
+    loss = torch.zeros((), device=device)
+    penalties: dict[str, Tensor] = {}
+    for batch in group:
+        with precision(device, run.plan.bf16):
+            result = run.objective(to_device(batch, device), run.state.recurrent, sizes)
+        result.total.backward()
+        run.state.recurrent = result.state
+        loss += result.loss.detach()
+        for name, value in result.penalties.items():
+            penalties[name] = penalties.get(name, 0) + value.detach()
+    return loss, penalties
+
+
+def _grouped(batches: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    iterator = iter(batches)
+    while group := list(islice(iterator, size)):
+        yield group

@@ -1,0 +1,56 @@
+"""One pass over held-out batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from steadfit.core.progress import progress
+from steadfit.models.outputs import State
+from steadfit.training.devices import device_of, precision, to_device
+from steadfit.training.metrics import Evaluation, evaluation_of
+from steadfit.training.objective import Objective
+
+
+class Batches(Protocol):
+    """What a fit reads: batches by epoch, each epoch in its own reproducible order."""
+
+    def __len__(self) -> int: ...
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Any]: ...
+
+
+@torch.no_grad()
+def evaluate(objective: Objective, batches: Batches, bf16: bool = False) -> Evaluation:
+    """Judge a model on all batches, in evaluation mode, from no recurrent state."""
+    was_training = objective.training
+    device = device_of(objective)
+    losses, hits, labels, probabilities, rows = ([] for _ in range(5))  # type: ignore[var-annotated]
+    state: State | None = None
+    objective.eval()
+    try:
+        for batch in progress(batches.epoch(0), "validating", total=len(batches)):
+            batch = to_device(batch, device)
+            with precision(device, bf16):
+                scores = objective.score(batch, state)
+            state = scores.state
+            losses.append(scores.losses.cpu())
+            hits.append(scores.hits.cpu())
+            if scores.probabilities is not None:
+                probabilities.append(scores.probabilities.cpu())
+                labels.append(batch.labels.cpu())
+                rows.append(batch.rows.cpu())
+    finally:
+        objective.train(was_training)
+    return evaluation_of(losses, hits, labels, probabilities, rows)
+
+
+def in_row_order(evaluation: Evaluation) -> tuple[Tensor, Tensor]:
+    """Return probabilities and labels of documents in the order of the token store."""
+    assert evaluation.rows is not None
+    assert evaluation.probabilities is not None and evaluation.labels is not None
+    order = evaluation.rows.argsort()
+    return evaluation.probabilities[order], evaluation.labels[order]

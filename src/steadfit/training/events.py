@@ -1,0 +1,48 @@
+"""Callbacks: what may happen at named moments of a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from steadfit.training.engine import Run
+
+
+class Callback:
+    """A listener to a fit; override the moments you need.
+
+    `run` gives the model, the plan, the history so far, and `run.stop(reason)`. What a callback
+    must remember over a resumed run it returns from `state_dict` as plain JSON values.
+    """
+
+    def on_fit_begin(self, run: Run) -> None:
+        """Before the first step."""
+
+    def on_epoch_begin(self, run: Run) -> None:
+        """Before the first step of each epoch."""
+
+    def on_step_end(self, run: Run) -> None:
+        """After each optimizer step; `run.history.steps[-1]` describes it."""
+
+    def on_epoch_end(self, run: Run) -> None:
+        """After validation; `run.history.epochs[-1]` describes the epoch."""
+
+    def on_fit_end(self, run: Run) -> None:
+        """After the last epoch, also when a callback stopped the fit."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what must survive an interruption, as plain JSON values."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` returned."""
+
+
+MOMENTS = ("on_fit_begin", "on_epoch_begin", "on_step_end", "on_epoch_end", "on_fit_end")
+
+
+def notify(callbacks: Iterable[Callback], moment: str, run: Run) -> None:
+    """Call one moment of all callbacks, in their order."""
+    for callback in callbacks:
+        getattr(callback, moment)(run)

@@ -1,0 +1,96 @@
+"""The learning rate range test (Smith, 2017)."""
+
+from __future__ import annotations
+
+import copy
+import math
+from itertools import islice
+from typing import NamedTuple
+
+import torch
+
+from steadfit.core.errors import TrainingError
+from steadfit.training.devices import device_of, precision, seeded, to_device
+from steadfit.training.evaluation import Batches
+from steadfit.training.history import SmoothedLoss
+from steadfit.training.objective import Objective
+from steadfit.training.optimizer import make_optimizer, move_to
+from steadfit.training.schedules import Point
+from steadfit.training.state import FitPlan
+
+
+class RangeTest(NamedTuple):
+    """Smoothed losses at growing learning rates."""
+
+    lrs: list[float]
+    losses: list[float]
+    suggestion: float  # where the loss falls fastest
+
+
+def find_lr(
+    objective: Objective,
+    train: Batches,
+    plan: FitPlan,
+    start_lr: float = 1e-7,
+    end_lr: float = 10.0,
+    steps: int = 100,
+    stop_div: bool = True,
+) -> RangeTest:
+    """Train a copy with a rate that grows from step to step, and watch the loss.
+
+    Weights, optimizer and random numbers stay as they are. As in fastai it ends early when the
+    smoothed loss passes four times its best.
+
+    Raises:
+        TrainingError: the loss was not finite from the start.
+    """
+    trial = copy.deepcopy(objective)
+    optimizer = make_optimizer(trial.model.layer_groups(), 1.0, plan.wd)
+    device = device_of(trial)
+    smoothed, lrs, losses = SmoothedLoss(), [], []  # type: ignore[var-annotated]
+    state, best = None, math.inf
+    with seeded(plan.seed, plan.stage):
+        trial.train()
+        for step, batch in enumerate(islice(_endless(train), steps)):
+            lr = start_lr * (end_lr / start_lr) ** (step / max(steps - 1, 1))
+            move_to(optimizer, Point(lr, plan.moms[0]))
+            batch = to_device(batch, device)
+            optimizer.zero_grad(set_to_none=True)
+            with precision(device, plan.bf16):
+                result = trial(batch, state, trial.sizes(batch))
+            loss = float(result.loss.detach())
+            if not math.isfinite(loss):
+                break
+            average = smoothed.update(loss)
+            lrs.append(lr)
+            losses.append(average)
+            best = min(best, average)
+            if stop_div and average > 4 * best:
+                break
+            result.total.backward()
+            optimizer.step()
+            state = result.state
+    if not lrs:
+        raise TrainingError(
+            "lr_find: the loss was not finite at the very first batch, before any step; the "
+            "weights are not usable. Start from other weights."
+        )
+    return RangeTest(lrs, losses, _steepest(lrs, losses))
+
+
+def _endless(train: Batches):  # type: ignore[no-untyped-def]
+    epoch = 0
+    while True:
+        yield from train.epoch(epoch)
+        epoch += 1
+
+
+def _steepest(
+    lrs: list[float], losses: list[float], skip_start: int = 10, skip_end: int = 5
+) -> float:
+    """Return the rate at which the smoothed loss falls fastest, away from both ends."""
+    if len(losses) < skip_start + skip_end + 2:
+        return lrs[losses.index(min(losses))] / 10
+    kept = slice(skip_start, len(losses) - skip_end)
+    (slopes,) = torch.gradient(torch.tensor(losses[kept]))
+    return lrs[kept][int(slopes.argmin())]

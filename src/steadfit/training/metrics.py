@@ -1,0 +1,82 @@
+"""Figures of merit beside the loss, from one pass over the validation batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Evaluation(NamedTuple):
+    """What one pass over held-out batches found."""
+
+    loss: float  # nats a target
+    targets: int
+    hits: int
+    labels: Tensor | None  # (documents,) in the order of `rows`
+    probabilities: Tensor | None  # (documents, classes)
+    rows: Tensor | None  # (documents,) numbers in the token store
+
+    @property
+    def accuracy(self) -> float:
+        """Share of targets that got the largest score."""
+        return self.hits / self.targets
+
+
+class Metric(NamedTuple):
+    """A figure with a name, computed from an `Evaluation`."""
+
+    name: str
+    compute: Callable[[Evaluation], float]
+
+    def __call__(self, evaluation: Evaluation) -> float:
+        return self.compute(evaluation)
+
+
+accuracy = Metric("accuracy", lambda evaluation: evaluation.accuracy)
+perplexity = Metric("perplexity", lambda evaluation: math.exp(min(evaluation.loss, 700.0)))
+
+
+def as_metric(given: Metric | Callable[..., Any]) -> Metric:
+    """Accept a `Metric`, or a function of scikit-learn's form `(labels, predicted) → number`."""
+    if isinstance(given, Metric):
+        return given
+    function = given
+
+    def compute(evaluation: Evaluation) -> float:
+        if evaluation.probabilities is None or evaluation.labels is None:
+            raise ValueError(
+                f"The metric {_name(function)} reads labels and predictions, which a language "
+                "model does not have; use accuracy or perplexity."
+            )
+        predicted = evaluation.probabilities.argmax(dim=1)
+        return float(function(evaluation.labels.numpy(), predicted.numpy()))
+
+    return Metric(_name(function), compute)
+
+
+def evaluation_of(
+    losses: list[Tensor],
+    hits: list[Tensor],
+    labels: list[Tensor],
+    probabilities: list[Tensor],
+    rows: list[Tensor],
+) -> Evaluation:
+    """Put the pieces of all batches together."""
+    targets = sum(len(piece) for piece in losses)
+    loss = sum(float(piece.double().sum()) for piece in losses) / max(targets, 1)
+    return Evaluation(
+        loss,
+        targets,
+        sum(int(piece.sum()) for piece in hits),
+        torch.cat(labels) if labels else None,
+        torch.cat(probabilities) if probabilities else None,
+        torch.cat(rows) if rows else None,
+    )
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))

@@ -1,0 +1,106 @@
+"""AdamW over layer groups, each with its own learning rate; freezing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from steadfit.core.errors import DataError
+from steadfit.training.schedules import Momenta, Point
+
+Groups = Sequence[Sequence[nn.Module]]
+Rate = float | slice
+BETA_2 = 0.99  # fastai's second Adam coefficient
+EPS = 1e-8
+
+
+def freeze_to(groups: Groups, n: int) -> None:
+    """Let only the layer groups from number `n` on train; negative numbers count from the end.
+
+    Raises:
+        DataError: there is no group of that number.
+    """
+    if not -len(groups) <= n < len(groups):
+        raise DataError(
+            f"freeze_to({n}): this model has {len(groups)} layer groups; accepted are "
+            f"{-len(groups)} to {len(groups) - 1}."
+        )
+    first = n % len(groups)
+    for number, group in enumerate(groups):
+        for module in group:
+            for parameter in module.parameters():
+                parameter.requires_grad_(number >= first)
+
+
+def layer_rates(lr: Rate, n_groups: int) -> list[float]:
+    """Return the largest learning rate of each layer group (Howard & Ruder, 2018, 3.2).
+
+    A number serves all groups. `slice(b)` gives the last group b and the others b / 10;
+    `slice(a, b)` spreads from a to b with a constant factor, as fastai does.
+    """
+    if not isinstance(lr, slice):
+        return [_positive(lr)] * n_groups
+    if lr.stop is None or lr.step is not None:
+        raise DataError(f"lr is {lr}; accepted are a number, slice(b) and slice(a, b).")
+    stop = _positive(lr.stop)
+    if lr.start is None:
+        return [stop / 10] * (n_groups - 1) + [stop]
+    start = _positive(lr.start)
+    if n_groups == 1:
+        return [stop]
+    factor = (stop / start) ** (1 / (n_groups - 1))
+    return [start * factor**i for i in range(n_groups)]
+
+
+def make_optimizer(groups: Groups, lr: Rate, wd: float) -> torch.optim.AdamW:
+    """Build AdamW with decoupled decay on all weights but biases and norms.
+
+    Only parameters that train are in it; each layer group has its own rate, kept as `max_lr`.
+
+    Raises:
+        DataError: everything is frozen, or a rate is not a positive number.
+    """
+    rates = layer_rates(lr, len(groups))
+    settings: list[dict[str, Any]] = []
+    seen: set[int] = set()
+    for group, rate in zip(groups, rates, strict=True):
+        kinds: dict[float, list[nn.Parameter]] = {wd: [], 0.0: []}
+        for module in group:
+            for parameter in module.parameters():
+                if parameter.requires_grad and id(parameter) not in seen:
+                    seen.add(id(parameter))
+                    kinds[wd if parameter.ndim > 1 else 0.0].append(parameter)
+        settings += [
+            {"params": parameters, "max_lr": rate, "lr": rate, "weight_decay": decay}
+            for decay, parameters in kinds.items()
+            if parameters
+        ]
+    if not settings:
+        raise DataError("Every layer is frozen, so there is nothing to train; call unfreeze().")
+    return torch.optim.AdamW(settings, betas=(0.9, BETA_2), eps=EPS, fused=True)
+
+
+def move_to(optimizer: torch.optim.Optimizer, point: Point) -> None:
+    """Set every group's rate and momentum for the next step."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["max_lr"] * point.rate
+        group["betas"] = (point.momentum, BETA_2)
+
+
+def check_momenta(moms: Sequence[float]) -> Momenta:
+    """Return `moms` as a pair of numbers in [0, 1)."""
+    if len(moms) != 2 or not all(0 <= m < 1 for m in moms):
+        raise DataError(
+            f"moms is {moms!r}; accepted is a pair (high, low) of numbers in [0, 1), such as "
+            "(0.8, 0.7). (fastai 2 takes three numbers; leave the last one out.)"
+        )
+    return moms[0], moms[1]
+
+
+def _positive(rate: object) -> float:
+    if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 < rate < float("inf"):
+        raise DataError(f"A learning rate is {rate!r}; accepted is a positive number.")
+    return float(rate)

@@ -1,0 +1,66 @@
+"""The one thing that lives while a model trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from steadfit.core.errors import DataError
+from steadfit.models.outputs import State
+from steadfit.training.history import History, SmoothedLoss
+from steadfit.training.optimizer import Rate, check_momenta
+from steadfit.training.schedules import Momenta, schedule_named
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """The arguments of one fit, a stage of a learner's life.
+
+    Args:
+        epochs: passes over the training batches.
+        lr: largest learning rate, or a slice over the layer groups (see `layer_rates`).
+        schedule: "one_cycle", "slanted_triangular" or "constant".
+        moms: (high, low) momentum, Adam's first coefficient.
+        wd: decoupled weight decay on all but biases and norms.
+        clip: largest norm of the whole gradient; None for no clipping.
+        accumulate: batches whose gradients make one step.
+        bf16: compute products in bfloat16; weights and sums stay float32.
+        seed: of dropout masks and of the data's order.
+        stage: how many fits came before; it gives each fit its own random numbers.
+        first_epoch: how many epochs came before; it gives each epoch its own order.
+    """
+
+    epochs: int
+    lr: Rate
+    schedule: str = "one_cycle"
+    moms: Momenta = (0.8, 0.7)
+    wd: float = 0.01
+    clip: float | None = None
+    accumulate: int = 1
+    bf16: bool = False
+    seed: int = 0
+    stage: int = 0
+    first_epoch: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "accumulate"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise DataError(f"{name} is {value!r}; accepted is a whole number from 1.")
+        if self.wd < 0:
+            raise DataError(f"wd is {self.wd!r}; weight decay is zero or more.")
+        if self.clip is not None and not self.clip > 0:
+            raise DataError(f"clip is {self.clip!r}; accepted are a positive norm and None.")
+        schedule_named(self.schedule)
+        check_momenta(self.moms)
+
+
+@dataclass
+class TrainState:
+    """Where a fit stands: together with weights, optimizer and RNG all it needs to go on."""
+
+    epoch: int = 0  # within the fit
+    step: int = 0  # within the fit
+    recurrent: State | None = None
+    smoothed: SmoothedLoss = field(default_factory=SmoothedLoss)
+    history: History = field(default_factory=History)
+    stop_reason: str | None = None
