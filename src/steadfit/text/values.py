@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import Any
 
 from steadfit.core.errors import DataError
@@ -34,13 +35,13 @@ def label_value(value: Any, place: str, column: str = "label") -> str:
             f"{place}: the {column} is missing; leave the row out, give it a {column}, "
             f"or name no {column} column"
         )
-    if isinstance(value, (list, tuple, dict, set, bytes)):
+    if not isinstance(value, str) and hasattr(value, "__len__"):
         raise DataError(
             f"{place}: the {column} is {_short(value)} ({type(value).__name__}); "
             "one string or number is accepted"
         )
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+    if isinstance(value, Real) and not isinstance(value, Integral) and float(value).is_integer():
+        return str(int(float(value)))
     return text_value(str(value), place)
 
 
@@ -69,7 +70,9 @@ def column_index(columns: Sequence[Any], wanted: str | int, place: str) -> int:
 
 def is_missing(value: Any) -> bool:
     """Return whether a table means "nothing here": None, NaN, or a frame's own mark."""
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
+    if isinstance(value, Real):
+        return bool(value != value)
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
 def _short(value: Any) -> str:
