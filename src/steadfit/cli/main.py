@@ -1,0 +1,80 @@
+"""The command `steadfit`: its commands, and how it ends when something is wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from steadfit.core.errors import SteadfitError
+
+# Commands import the heavy rooms inside, so that help and version come at once.
+app = typer.Typer(
+    name="steadfit",
+    help="Train text classifiers by transfer learning from recurrent language models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line; a user's error becomes one line on standard error and status 1.
+
+    `STEADFIT_DEBUG=1` shows where it came from. An interrupt from the keyboard gives 130.
+    """
+    try:
+        app()
+    except SteadfitError as error:
+        if os.environ.get("STEADFIT_DEBUG") == "1":
+            raise
+        message = " ".join(str(error).split())
+        print(f"error: {message}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        # For versions of typer that let it through.
+        sys.exit(130)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"steadfit {version('steadfit')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A few minutes on two cores: fewer reviews and steps.")
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the results as one JSON object on the last line.")
+    ] = False,
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for the model, the figures and the results.")
+    ] = Path("runs/demo"),
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="The same seed gives the same results.")
+    ] = 0,
+) -> None:
+    """Classify movie reviews from raw text to a saved model, beside a linear baseline."""
+    from steadfit.cli.demo import run_demo
+
+    run_demo(quick=quick, as_json=json, out=out, seed=seed)

@@ -1,0 +1,1 @@
+"""Figures, tables and baselines from histories, models and predictions."""
