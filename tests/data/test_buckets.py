@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
+from collections.abc import Callable
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,9 @@ from hypothesis import strategies as st
 from steadfit.core.errors import DataError
 from steadfit.data import buckets
 from steadfit.data.buckets import DocumentBatch, DocumentBatches
-from steadfit.data.token_store import TokenStore, write_store
+from steadfit.data.token_store import TokenStore
+
+WithLengths = Callable[[list[int]], TokenStore]
 
 LENGTHS = st.lists(st.integers(0, 12), min_size=1, max_size=40)
 
@@ -24,10 +25,13 @@ def document(row: int, length: int) -> list[int]:
     return [(10 * row + step) % 90 + 2 for step in range(length)]
 
 
-def write(folder: str | Path, lengths: list[int]) -> TokenStore:
-    documents = [document(row, length) for row, length in enumerate(lengths)]
-    labels = [row % 3 for row in range(len(lengths))]
-    return write_store(Path(folder) / "store", documents, labels=labels, vocab_size=100)
+@pytest.fixture(scope="session")
+def with_lengths(make_store: Callable[..., TokenStore]) -> WithLengths:
+    def of_lengths(lengths: list[int]) -> TokenStore:
+        documents = [document(row, length) for row, length in enumerate(lengths)]
+        return make_store(documents, labels=[row % 3 for row in range(len(lengths))])
+
+    return of_lengths
 
 
 def rows_of(batches: list[DocumentBatch]) -> list[list[int]]:
@@ -37,68 +41,67 @@ def rows_of(batches: list[DocumentBatch]) -> list[list[int]]:
 @settings(max_examples=50, deadline=None)
 @given(LENGTHS, st.integers(1, 6), st.booleans(), st.booleans(), st.integers(0, 3))
 def test_every_document_is_in_one_batch_as_it_was_written(
-    lengths: list[int], batch_size: int, shuffle: bool, backwards: bool, epoch: int
+    with_lengths: WithLengths,
+    lengths: list[int],
+    batch_size: int,
+    shuffle: bool,
+    backwards: bool,
+    epoch: int,
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        store = write(folder, lengths)
-        loader = DocumentBatches(
-            store, range(len(lengths)), batch_size, 3, shuffle=shuffle, backwards=backwards
-        )
-        batches = list(loader.epoch(epoch))
-        assert len(batches) == len(loader)
-        assert sorted(chain(*rows_of(batches))) == list(range(len(lengths)))
-        for tokens, sizes, labels, rows in batches:
-            assert labels is not None
-            assert tokens.shape == (len(rows), sizes.max())
-            for line, size, label, row in zip(tokens, sizes, labels, rows, strict=True):
-                expected = document(int(row), lengths[row])
-                assert line[:size].tolist() == (expected[::-1] if backwards else expected)
-                assert (line[size:] == 1).all()
-                assert label == row % 3
-        del store, loader
+    store = with_lengths(lengths)
+    loader = DocumentBatches(
+        store, range(len(lengths)), batch_size, 3, shuffle=shuffle, backwards=backwards
+    )
+    batches = list(loader.epoch(epoch))
+    assert len(batches) == len(loader)
+    assert sorted(chain(*rows_of(batches))) == list(range(len(lengths)))
+    for tokens, sizes, labels, rows in batches:
+        assert labels is not None
+        assert tokens.shape == (len(rows), sizes.max())
+        for line, size, label, row in zip(tokens, sizes, labels, rows, strict=True):
+            expected = document(int(row), lengths[row])
+            assert line[:size].tolist() == (expected[::-1] if backwards else expected)
+            assert (line[size:] == 1).all()
+            assert label == row % 3
 
 
 @settings(max_examples=50, deadline=None)
 @given(LENGTHS, st.integers(2, 6), st.integers(0, 3))
 def test_training_begins_with_the_longest_and_has_one_odd_batch_at_most(
-    lengths: list[int], batch_size: int, epoch: int
+    with_lengths: WithLengths, lengths: list[int], batch_size: int, epoch: int
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        loader = DocumentBatches(write(folder, lengths), range(len(lengths)), batch_size)
-        batches = list(loader.epoch(epoch))
-        assert batches[0].lengths.max() == max(lengths)
-        sizes = [len(batch.rows) for batch in batches]
-        odd = [size for size in sizes if size != batch_size]
-        assert len(odd) <= 1
-        assert max(sizes) <= batch_size + 1
-        if len(lengths) > 1:
-            assert min(sizes) >= 2
-        del loader
+    loader = DocumentBatches(with_lengths(lengths), range(len(lengths)), batch_size)
+    batches = list(loader.epoch(epoch))
+    assert batches[0].lengths.max() == max(lengths)
+    sizes = [len(batch.rows) for batch in batches]
+    odd = [size for size in sizes if size != batch_size]
+    assert len(odd) <= 1
+    assert max(sizes) <= batch_size + 1
+    if len(lengths) > 1:
+        assert min(sizes) >= 2
 
 
 @settings(max_examples=30, deadline=None)
 @given(LENGTHS, st.integers(1, 6))
 def test_evaluation_goes_from_the_longest_to_the_shortest_ties_by_row(
-    lengths: list[int], batch_size: int
+    with_lengths: WithLengths, lengths: list[int], batch_size: int
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        rows = range(len(lengths))
-        loader = DocumentBatches(write(folder, lengths), rows[::-1], batch_size, shuffle=False)
-        found = rows_of(list(loader.epoch(0)))
-        expected = sorted(rows, key=lambda row: (-lengths[row], row))
-        assert list(chain(*found)) == expected
-        assert all(len(batch) == batch_size for batch in found[:-1])
-        assert rows_of(list(loader.epoch(1))) == found
-        del loader
+    rows = range(len(lengths))
+    loader = DocumentBatches(with_lengths(lengths), rows[::-1], batch_size, shuffle=False)
+    found = rows_of(list(loader.epoch(0)))
+    expected = sorted(rows, key=lambda row: (-lengths[row], row))
+    assert list(chain(*found)) == expected
+    assert all(len(batch) == batch_size for batch in found[:-1])
+    assert rows_of(list(loader.epoch(1))) == found
 
 
 @pytest.mark.parametrize("documents", [1, 5, 6, 20, 21, 23, 27])
 def test_training_batches_are_cut_from_sorted_chunks_of_the_permutation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, documents: int
+    with_lengths: WithLengths, monkeypatch: pytest.MonkeyPatch, documents: int
 ) -> None:
     monkeypatch.setattr(buckets, "_CHUNK_BATCHES", 2)
     lengths = [(7 * row) % 25 for row in range(documents)]
-    loader = DocumentBatches(write(tmp_path, lengths), range(documents), batch_size=5, seed=4)
+    loader = DocumentBatches(with_lengths(lengths), range(documents), batch_size=5, seed=4)
     order = np.random.default_rng([4, 2]).permutation(documents).tolist()
     expected: list[list[int]] = []
     for begin in range(0, documents, 10):
@@ -116,19 +119,23 @@ def test_training_batches_are_cut_from_sorted_chunks_of_the_permutation(
 @settings(max_examples=30, deadline=None)
 @given(LENGTHS, st.integers(1, 6), st.booleans(), st.data())
 def test_starting_late_gives_the_batches_that_skipping_gives(
-    lengths: list[int], batch_size: int, shuffle: bool, data: st.DataObject
+    with_lengths: WithLengths,
+    lengths: list[int],
+    batch_size: int,
+    shuffle: bool,
+    data: st.DataObject,
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        store = write(folder, lengths)
-        loader = DocumentBatches(store, range(len(lengths)), batch_size, shuffle=shuffle)
-        start = data.draw(st.integers(0, len(loader)))
-        late, all_ = list(loader.epoch(1, start=start)), list(loader.epoch(1))
-        assert rows_of(late) == rows_of(all_)[start:]
-        del store, loader
+    store = with_lengths(lengths)
+    loader = DocumentBatches(store, range(len(lengths)), batch_size, shuffle=shuffle)
+    start = data.draw(st.integers(0, len(loader)))
+    late, all_ = list(loader.epoch(1, start=start)), list(loader.epoch(1))
+    assert rows_of(late) == rows_of(all_)[start:]
 
 
-def test_same_seed_and_epoch_give_the_same_batches_and_others_another(tmp_path: Path) -> None:
-    store = write(tmp_path, [row % 11 for row in range(60)])
+def test_same_seed_and_epoch_give_the_same_batches_and_others_another(
+    with_lengths: WithLengths,
+) -> None:
+    store = with_lengths([row % 11 for row in range(60)])
 
     def read(seed: int, epoch: int) -> list[list[int]]:
         return rows_of(list(DocumentBatches(store, range(60), 7, seed=seed).epoch(epoch)))
@@ -138,15 +145,15 @@ def test_same_seed_and_epoch_give_the_same_batches_and_others_another(tmp_path: 
     assert read(1, 0) != read(2, 0)
 
 
-def test_one_document_alone_makes_a_batch(tmp_path: Path) -> None:
-    loader = DocumentBatches(write(tmp_path, [3, 4]), [1], batch_size=8)
+def test_one_document_alone_makes_a_batch(with_lengths: WithLengths) -> None:
+    loader = DocumentBatches(with_lengths([3, 4]), [1], batch_size=8)
     (batch,) = loader.epoch(0)
     assert batch.rows.tolist() == [1]
     assert len(loader) == 1
 
 
-def test_without_labels_batches_have_none(tmp_path: Path) -> None:
-    store = write_store(tmp_path / "store", [[2, 3], [2]], vocab_size=4)
+def test_without_labels_batches_have_none(make_store: Callable[..., TokenStore]) -> None:
+    store = make_store([[2, 3], [2]])
     (batch,) = DocumentBatches(store, [0, 1]).epoch(0)
     assert batch.labels is None
     assert batch.tokens.dtype == batch.lengths.dtype == batch.rows.dtype == torch.int64
@@ -162,15 +169,15 @@ def test_without_labels_batches_have_none(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_arguments_are_refused(
-    tmp_path: Path, rows: list[int], change: dict[str, int], message: str
+    with_lengths: WithLengths, rows: list[int], change: dict[str, int], message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
-        DocumentBatches(write(tmp_path, [1, 2]), rows, **change)
+        DocumentBatches(with_lengths([1, 2]), rows, **change)
 
 
 @pytest.mark.parametrize(("epoch", "start"), [(-1, 0), (0, -1), (0, 2)])
 def test_a_batch_outside_the_epoch_is_refused_at_the_call(
-    tmp_path: Path, epoch: int, start: int
+    with_lengths: WithLengths, epoch: int, start: int
 ) -> None:
     with pytest.raises(DataError, match="count from 0"):
-        DocumentBatches(write(tmp_path, [1, 2]), [0, 1]).epoch(epoch, start=start)
+        DocumentBatches(with_lengths([1, 2]), [0, 1]).epoch(epoch, start=start)

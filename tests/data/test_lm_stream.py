@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,9 @@ from hypothesis import strategies as st
 
 from steadfit.core.errors import DataError
 from steadfit.data.lm_stream import LanguageModelStream
-from steadfit.data.token_store import TokenStore, write_store
+from steadfit.data.token_store import TokenStore
+
+MakeStore = Callable[..., TokenStore]
 
 
 @dataclass
@@ -28,10 +29,9 @@ class Case:
     backwards: bool
     shuffle: bool
 
-    def stream(self, folder: str | Path) -> LanguageModelStream:
-        store = write_store(Path(folder) / "store", self.documents, vocab_size=70_000)
+    def stream(self, make_store: MakeStore) -> LanguageModelStream:
         return LanguageModelStream(
-            store,
+            make_store(self.documents),
             self.rows,
             batch_size=self.batch_size,
             bptt=self.bptt,
@@ -76,78 +76,67 @@ def whole_stream(case: Case, epoch: int) -> list[int]:
     return text
 
 
-def in_temporary_folder(case: Case, check) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        check(case.stream(folder))
-
-
 @settings(max_examples=60, deadline=None)
 @given(cases(), st.integers(0, 3))
-def test_windows_are_the_rows_of_the_stream_cut_every_bptt_steps(case: Case, epoch: int) -> None:
-    def check(stream: LanguageModelStream) -> None:
-        text = whole_stream(case, epoch)
-        steps = (len(text) - 1) // case.batch_size
-        rows = [text[i * steps : (i + 1) * steps + 1] for i in range(case.batch_size)]
-        batches = list(stream.epoch(epoch))
-        assert len(batches) == len(stream)
-        for window, batch in enumerate(batches):
-            low, high = window * case.bptt, min((window + 1) * case.bptt, steps)
-            assert low < high
-            assert batch.inputs.tolist() == [row[low:high] for row in rows]
-            assert batch.targets.tolist() == [row[low + 1 : high + 1] for row in rows]
-
-    in_temporary_folder(case, check)
+def test_windows_are_the_rows_of_the_stream_cut_every_bptt_steps(
+    make_store: MakeStore, case: Case, epoch: int
+) -> None:
+    stream = case.stream(make_store)
+    text = whole_stream(case, epoch)
+    steps = (len(text) - 1) // case.batch_size
+    rows = [text[i * steps : (i + 1) * steps + 1] for i in range(case.batch_size)]
+    batches = list(stream.epoch(epoch))
+    assert len(batches) == len(stream)
+    for window, batch in enumerate(batches):
+        low, high = window * case.bptt, min((window + 1) * case.bptt, steps)
+        assert low < high
+        assert batch.inputs.tolist() == [row[low:high] for row in rows]
+        assert batch.targets.tolist() == [row[low + 1 : high + 1] for row in rows]
 
 
 @settings(max_examples=60, deadline=None)
 @given(cases(), st.integers(0, 3))
 def test_every_token_is_a_target_once_but_the_first_and_the_stated_tail(
-    case: Case, epoch: int
+    make_store: MakeStore, case: Case, epoch: int
 ) -> None:
-    def check(stream: LanguageModelStream) -> None:
-        text = whole_stream(case, epoch)
-        targets = [int(token) for batch in stream.epoch(epoch) for token in batch.targets.flatten()]
-        assert stream.tokens == len(text)
-        assert 0 <= stream.tail < case.batch_size
-        assert sorted(targets) == sorted(text[1 : len(text) - stream.tail])
-
-    in_temporary_folder(case, check)
+    stream = case.stream(make_store)
+    text = whole_stream(case, epoch)
+    targets = [int(token) for batch in stream.epoch(epoch) for token in batch.targets.flatten()]
+    assert stream.tokens == len(text)
+    assert 0 <= stream.tail < case.batch_size
+    assert sorted(targets) == sorted(text[1 : len(text) - stream.tail])
 
 
 @settings(max_examples=60, deadline=None)
 @given(cases())
-def test_rows_read_on_from_window_to_window(case: Case) -> None:
-    def check(stream: LanguageModelStream) -> None:
-        before = None
-        for inputs, targets in stream.epoch(0):
-            assert torch.equal(inputs[:, 1:], targets[:, :-1])
-            if before is not None:
-                assert torch.equal(before, inputs[:, 0])
-            before = targets[:, -1]
-
-    in_temporary_folder(case, check)
+def test_rows_read_on_from_window_to_window(make_store: MakeStore, case: Case) -> None:
+    stream = case.stream(make_store)
+    before = None
+    for inputs, targets in stream.epoch(0):
+        assert torch.equal(inputs[:, 1:], targets[:, :-1])
+        if before is not None:
+            assert torch.equal(before, inputs[:, 0])
+        before = targets[:, -1]
 
 
 @settings(max_examples=40, deadline=None)
 @given(cases(), st.integers(0, 3), st.data())
 def test_starting_late_gives_the_windows_that_skipping_gives(
-    case: Case, epoch: int, data: st.DataObject
+    make_store: MakeStore, case: Case, epoch: int, data: st.DataObject
 ) -> None:
-    def check(stream: LanguageModelStream) -> None:
-        start = data.draw(st.integers(0, len(stream)))
-        expected = list(stream.epoch(epoch))[start:]
-        found = list(stream.epoch(epoch, start=start))
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
-            assert torch.equal(one.inputs, other.inputs)
-            assert torch.equal(one.targets, other.targets)
-
-    in_temporary_folder(case, check)
+    stream = case.stream(make_store)
+    start = data.draw(st.integers(0, len(stream)))
+    expected = list(stream.epoch(epoch))[start:]
+    found = list(stream.epoch(epoch, start=start))
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert torch.equal(one.inputs, other.inputs)
+        assert torch.equal(one.targets, other.targets)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> TokenStore:
-    return write_store(tmp_path / "store", [[i, i, i] for i in range(40)], vocab_size=100)
+def store(make_store: MakeStore) -> TokenStore:
+    return make_store([[i, i, i] for i in range(40)])
 
 
 def read(stream: LanguageModelStream, epoch: int) -> list[int]:
@@ -168,10 +157,10 @@ def test_unshuffled_keeps_the_order_given_in_every_epoch(store: TokenStore) -> N
     assert read(stream, 0) == read(stream, 7) == [5, 5, 5, 2, 2, 2, 9, 9]
 
 
-def test_reading_backwards_is_reading_reversed_documents(tmp_path: Path) -> None:
+def test_reading_backwards_is_reading_reversed_documents(make_store: MakeStore) -> None:
     documents = [[1, 2, 3], [], [4], [5, 6, 7, 8]]
-    forward = write_store(tmp_path / "f", documents, vocab_size=9)
-    reversed_ = write_store(tmp_path / "r", [d[::-1] for d in documents], vocab_size=9)
+    forward = make_store(documents)
+    reversed_ = make_store([d[::-1] for d in documents])
     for epoch in range(3):
         left = LanguageModelStream(forward, range(4), 2, 2, backwards=True)
         right = LanguageModelStream(reversed_, range(4), 2, 2)
@@ -203,8 +192,8 @@ def test_wrong_arguments_are_refused(
         LanguageModelStream(store, **({"rows": [0, 1], "batch_size": 2} | change))
 
 
-def test_documents_of_one_token_in_all_are_refused(tmp_path: Path) -> None:
-    store = write_store(tmp_path / "store", [[2], []], vocab_size=3)
+def test_documents_of_one_token_in_all_are_refused(make_store: MakeStore) -> None:
+    store = make_store([[2], []])
     with pytest.raises(DataError, match="needs 2 or more"):
         LanguageModelStream(store, [0, 1], batch_size=1)
 

@@ -132,10 +132,14 @@ def _open(kind: type[TokenStore], folder: Path) -> TokenStore:
     head = _head(folder)
     for name, size in head["bytes"].items():
         path = folder / name
-        found = path.stat().st_size if path.is_file() else None
+        try:
+            found = path.stat().st_size
+        except OSError as error:
+            raise FileFormatError(f"{path} is missing or out of reach. {_ADVICE}") from error
         if found != size:
-            state = "is missing" if found is None else f"has {found} bytes instead of {size}"
-            raise FileFormatError(f"{path} {state}: the token store is damaged. {_ADVICE}")
+            raise FileFormatError(
+                f"{path} has {found} bytes instead of {size}: it is damaged. {_ADVICE}"
+            )
     documents, tokens = head["documents"], head["tokens"]
     dtype = id_dtype(head["vocab_size"])
     offsets = _load(folder, head, "offsets", np.dtype("<i8"), documents + 1)
