@@ -46,7 +46,7 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
         )
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no iterator)
     except SafetensorError as error:
         raise FileFormatError(
             f"{path} is not a whole safetensors file ({error}). It was cut short or altered; "

@@ -23,7 +23,7 @@ class Prediction(NamedTuple):
     """A label, its number among the classes, and the probability of every class."""
 
     label: str
-    index: int
+    index: int  # type: ignore[assignment]  # the word of the field, not tuple's method
     probabilities: Tensor  # (classes,)
 
 

@@ -36,7 +36,9 @@ def linear_cross_entropy(
         The sum over tokens in nats, a float32 scalar.
     """
     dtype = _product_dtype(inputs)
-    loss: Tensor = _LinearCrossEntropy.apply(inputs, weight, bias, targets, dtype)
+    loss: Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
+        inputs, weight, bias, targets, dtype
+    )
     return loss
 
 

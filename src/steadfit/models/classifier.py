@@ -72,7 +72,7 @@ class TextClassifier(nn.Module):
 
     def layer_groups(self) -> list[list[nn.Module]]:
         """Return what freezing and learning rates go by: embedding, each LSTM, head."""
-        return [[self.encoder.embedding]] + [[rnn] for rnn in self.encoder.rnns] + [[self.head]]
+        return [[self.encoder.embedding], *([rnn] for rnn in self.encoder.rnns), [self.head]]
 
     def _windows(self, tokens: Tensor, lengths: Tensor) -> Iterator[DocumentWindow]:
         """Yield the windows of documents sorted longest first."""

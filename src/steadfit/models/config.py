@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import pairwise
 from typing import Any
 
 from steadfit.core.errors import DataError
@@ -105,7 +106,7 @@ class AWDLSTMConfig:
     def layer_sizes(self) -> list[tuple[int, int]]:
         """Input and output size of each LSTM layer; the last returns to the embedding's size."""
         sizes = [self.emb_sz] + [self.n_hid] * (self.n_layers - 1) + [self.emb_sz]
-        return list(zip(sizes[:-1], sizes[1:], strict=True))
+        return list(pairwise(sizes))
 
     def _check(self) -> None:
         for name in ("vocab_size", "emb_sz", "n_hid", "n_layers"):

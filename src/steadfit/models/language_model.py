@@ -56,4 +56,4 @@ class LanguageModel(nn.Module):
 
     def layer_groups(self) -> list[list[nn.Module]]:
         """Return what freezing and learning rates go by: each LSTM, then embedding + decoder."""
-        return [[rnn] for rnn in self.encoder.rnns] + [[self.encoder.embedding, self.decoder]]
+        return [*([rnn] for rnn in self.encoder.rnns), [self.encoder.embedding, self.decoder]]

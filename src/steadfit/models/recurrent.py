@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
@@ -60,17 +58,17 @@ class AWDLSTM(nn.Module):
         x = locked_dropout(x, config.input_p, training)
         before = self.initial_state(tokens.shape[0]) if state is None else state
         after = []
-        for i, module in enumerate(self.rnns):
+        for i, layer in enumerate(self.rnns):
             if i > 0:
                 x = locked_dropout(x, config.hidden_p, training)
-            layer = cast(nn.LSTM, module)
+            weight_hh = layer.get_parameter("weight_hh_l0")
             x, layer_state = lstm(
                 x,
                 before[i],
-                layer.weight_ih_l0,
-                weight_dropout(layer.weight_hh_l0, config.weight_p, training),
-                layer.bias_ih_l0,
-                layer.bias_hh_l0,
+                layer.get_parameter("weight_ih_l0"),
+                weight_dropout(weight_hh, config.weight_p, training),
+                layer.get_parameter("bias_ih_l0"),
+                layer.get_parameter("bias_hh_l0"),
             )
             after.append(layer_state)
         return EncoderOutput(x, tuple(after))

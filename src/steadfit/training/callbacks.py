@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from steadfit.core.console import say
 from steadfit.core.errors import DataError
 from steadfit.files.tensors import load_weights, save_tensors
 from steadfit.training.engine import Run
@@ -22,7 +23,7 @@ class EpochTable(Callback):
 
     def on_fit_begin(self, run: Run) -> None:
         names = ["epoch", "train_loss", "valid_loss", *(m.name for m in run.metrics), "time"]
-        print("  ".join(f"{name:<10}" for name in names).rstrip(), flush=True)
+        say("  ".join(f"{name:<10}" for name in names).rstrip())
 
     def on_epoch_end(self, run: Run) -> None:
         record = run.history.epochs[-1]
@@ -30,7 +31,7 @@ class EpochTable(Callback):
         cells = ["-" if figure is None else f"{figure:.6f}" for figure in figures]
         minutes, seconds = divmod(round(record.seconds), 60)
         cells = [str(record.epoch), *cells, f"{minutes:02d}:{seconds:02d}"]
-        print("  ".join(f"{cell:<10}" for cell in cells).rstrip(), flush=True)
+        say("  ".join(f"{cell:<10}" for cell in cells).rstrip())
 
 
 class _Monitor(Callback):

@@ -28,7 +28,7 @@ def evaluate(objective: Objective, batches: Batches, bf16: bool = False) -> Eval
     """Judge a model on all batches, in evaluation mode, from no recurrent state."""
     was_training = objective.training
     device = device_of(objective)
-    losses, hits, labels, probabilities, rows = ([] for _ in range(5))  # type: ignore[var-annotated]
+    losses, hits, labels, probabilities, rows = ([] for _ in range(5))
     state: State | None = None
     objective.eval()
     try:
@@ -51,6 +51,7 @@ def evaluate(objective: Objective, batches: Batches, bf16: bool = False) -> Eval
 def in_row_order(evaluation: Evaluation) -> tuple[Tensor, Tensor]:
     """Return probabilities and labels of documents in the order of the token store."""
     assert evaluation.rows is not None
-    assert evaluation.probabilities is not None and evaluation.labels is not None
+    assert evaluation.probabilities is not None
+    assert evaluation.labels is not None
     order = evaluation.rows.argsort()
     return evaluation.probabilities[order], evaluation.labels[order]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -47,7 +48,9 @@ def find_lr(
     trial = copy.deepcopy(objective)
     optimizer = make_optimizer(trial.model.layer_groups(), 1.0, plan.wd)
     device = device_of(trial)
-    smoothed, lrs, losses = SmoothedLoss(), [], []  # type: ignore[var-annotated]
+    smoothed = SmoothedLoss()
+    lrs: list[float] = []
+    losses: list[float] = []
     state, best = None, math.inf
     with seeded(plan.seed, plan.stage):
         trial.train()
@@ -78,7 +81,7 @@ def find_lr(
     return RangeTest(lrs, losses, _steepest(lrs, losses))
 
 
-def _endless(train: Batches):  # type: ignore[no-untyped-def]
+def _endless(train: Batches) -> Iterator[Any]:
     epoch = 0
     while True:
         yield from train.epoch(epoch)

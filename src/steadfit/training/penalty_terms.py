@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from steadfit.core.errors import DataError
-from steadfit.penalties.functional import activation_sums, norm_sums, temporal_sums
+from steadfit.penalties.sums import activation_sums, norm_sums, temporal_sums
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class PenaltyTally:
         lengths: Tensor | None = None,
         previous: Tensor | None = None,
     ) -> None:
-        """Count a window of the first `hidden.shape[0]` rows; `previous` is the output before it."""
+        """Count a window of the first `hidden.shape[0]` rows and the pair with `previous`."""
         if self.penalties.alpha:
             self._ar = self._ar + activation_sums(dropped, lengths).total
         if self.penalties.beta:
