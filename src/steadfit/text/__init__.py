@@ -1,0 +1,1 @@
+"""What was written, and how it becomes token ids."""

@@ -1,0 +1,143 @@
+"""The vocabulary: which token has which id, with the marker tokens always in front."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from types import MappingProxyType
+
+from steadfit.core.errors import DataError
+
+MARKERS = ("xxunk", "xxpad", "xxbos", "xxeos", "xxfld", "xxmaj", "xxup", "xxrep", "xxwrep")
+UNK, PAD, BOS = 0, 1, 2
+
+
+class Vocab:
+    """Tokens in the order of their ids, immutable; a token that is not among them has the id UNK.
+
+    `itos` is the tuple of tokens, `stoi` the mapping back.
+
+    Raises:
+        DataError: `itos` does not start with MARKERS, repeats a token, or holds something that is
+            not a string.
+    """
+
+    def __init__(self, itos: Sequence[str]) -> None:
+        self.itos = tuple(itos)
+        _check(self.itos)
+        # dict.get is bound once: ids() is called for every document.
+        known = {token: index for index, token in enumerate(self.itos)}
+        self.stoi = MappingProxyType(known)
+        self._get = known.get
+
+    @classmethod
+    def from_counts(
+        cls,
+        tokens: Sequence[str],
+        counts: Sequence[int],
+        max_vocab: int = 60_000,
+        min_freq: int = 3,
+    ) -> Vocab:
+        """Keep the `max_vocab` most frequent tokens seen at least `min_freq` times.
+
+        Markers come first and count towards `max_vocab`; the others follow by falling count, ties
+        by token, so that the order in which documents were read leaves no trace.
+
+        Raises:
+            DataError: the two sequences differ in length, a token comes twice, or a limit is too
+                small.
+        """
+        if len(tokens) != len(counts):
+            raise DataError(
+                f"{len(tokens)} tokens came with {len(counts)} counts; give one count per token."
+            )
+        if max_vocab < len(MARKERS):
+            raise DataError(
+                f"max_vocab is {max_vocab}, but the {len(MARKERS)} markers are always kept; "
+                f"give at least {len(MARKERS)}."
+            )
+        if min_freq < 1:
+            raise DataError(f"min_freq is {min_freq}; give a whole number of at least 1.")
+        markers = set(MARKERS)
+        kept = [
+            (-int(count), token)
+            for token, count in zip(tokens, counts, strict=True)
+            if count >= min_freq and token not in markers
+        ]
+        kept.sort()
+        return cls(MARKERS + tuple(token for _, token in kept[: max_vocab - len(MARKERS)]))
+
+    def ids(self, tokens: Iterable[str]) -> list[int]:
+        """Return the id of each token, UNK for the unknown."""
+        get = self._get
+        return [get(token, UNK) for token in tokens]
+
+    def id(self, token: str) -> int:
+        """Return the id of one token, UNK if it is unknown."""
+        return self._get(token, UNK)
+
+    def textify(self, ids: Iterable[int], sep: str = " ") -> str:
+        """Return the tokens of `ids` joined by `sep`.
+
+        Raises:
+            DataError: an id is not of this vocabulary.
+        """
+        itos, size = self.itos, len(self.itos)
+        tokens = []
+        for index in ids:
+            if not 0 <= index < size:
+                raise DataError(
+                    f"Token id {int(index)} is not of this vocabulary, whose ids are 0 to "
+                    f"{size - 1}; decode with the tokenizer that made the ids."
+                )
+            tokens.append(itos[index])
+        return sep.join(tokens)
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the tokens in order, as 64 hexadecimal digits."""
+        digest = hashlib.sha256()
+        for token in self.itos:
+            # A length in front of each token: no two lists of tokens give the same bytes.
+            data = token.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(8, "little"))
+            digest.update(data)
+        return digest.hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.itos)
+
+    def __contains__(self, token: object) -> bool:
+        return token in self.stoi
+
+    def __eq__(self, other: object) -> bool:
+        return self.itos == other.itos if isinstance(other, Vocab) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.itos)
+
+    def __repr__(self) -> str:
+        return f"Vocab({len(self)} tokens)"
+
+    def __reduce__(self) -> tuple[type[Vocab], tuple[tuple[str, ...]]]:
+        return Vocab, (self.itos,)
+
+
+def _check(itos: tuple[str, ...]) -> None:
+    for index, token in enumerate(itos):
+        if not isinstance(token, str):
+            raise DataError(f"Token {index} is {token!r}; a vocabulary holds strings only.")
+    if itos[: len(MARKERS)] != MARKERS:
+        raise DataError(
+            f"The vocabulary starts with {list(itos[: len(MARKERS)])}; it must start with the "
+            f"markers {list(MARKERS)}. Use Vocab.from_counts, which puts them there."
+        )
+    if len(set(itos)) != len(itos):
+        seen: set[str] = set()
+        for index, token in enumerate(itos):
+            if token in seen:
+                raise DataError(
+                    f"Token {token!r} comes twice, the second time at index {index}; "
+                    "leave one of them out."
+                )
+            seen.add(token)
