@@ -1,0 +1,240 @@
+"""Prepared documents with all that is needed to cut them into batches."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from steadfit.core.atomic import atomic_folder, write_json
+from steadfit.core.console import say
+from steadfit.core.errors import DataError, FileFormatError
+from steadfit.data.buckets import DocumentBatches
+from steadfit.data.lm_stream import LanguageModelStream
+from steadfit.data.prepare import open_tokens
+from steadfit.data.token_store import TokenStore
+from steadfit.notebook.show import show_table
+from steadfit.text.corpus import TRAIN, VALID
+from steadfit.text.paths import DataPath
+from steadfit.text.vocab import Vocab
+
+LANGUAGE_MODEL, CLASSIFIER = "language-model", "classifier"
+
+_FORMAT, _VERSION = "steadfit-data-bunch", 1
+_SETTINGS = "settings.json"
+_KEPT = ("kind", "bs", "val_bs", "bptt", "backwards", "seed")
+_SHOWN_TOKENS = 70
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DataBunch:
+    """Documents as token ids with their vocabulary, and how batches are cut from them.
+
+    Made by `TextList.databunch` and `load_data`.
+
+    Attributes:
+        kind: "language-model" or "classifier".
+        store: the ids, labels and split, mapped from disk.
+        vocab: what the ids mean.
+        classes: what the labels mean, in the order of their indices; empty for a language model.
+        path: the folder that `save`, and a learner, write into.
+        bs: rows of a training batch.
+        val_bs: rows of a validation batch.
+        bptt: steps of a language model's window.
+        backwards: whether each document is read from its end.
+        seed: with the epoch, it fixes the order of training documents.
+
+    Raises:
+        DataError: when no batch can be cut so; it is not left for training to find out.
+    """
+
+    kind: str
+    store: TokenStore
+    vocab: Vocab
+    classes: tuple[str, ...]
+    path: Path
+    bs: int = 64
+    val_bs: int = 64
+    bptt: int = 70
+    backwards: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in (LANGUAGE_MODEL, CLASSIFIER):
+            raise DataError(
+                f"kind={self.kind!r}: accepted are {LANGUAGE_MODEL!r} and {CLASSIFIER!r}"
+            )
+        if self.kind == CLASSIFIER and (self.store.labels is None or not self.classes):
+            raise DataError("a classifier needs labels and classes; the documents have none")
+        for part, build in ((TRAIN, self.train_batches), (VALID, self.valid_batches)):
+            try:
+                build()
+            except DataError as error:
+                size = "bs" if part == TRAIN else "val_bs"
+                raise DataError(f"the {part!r} documents with {size}: {error}") from error
+
+    def __repr__(self) -> str:
+        parts = [self.kind]
+        for part in (TRAIN, VALID):
+            rows = self.store.rows(part)
+            tokens = int(self.store.lengths[rows].sum())
+            parts.append(f"{part} {len(rows):,} documents, {tokens:,} tokens")
+        if self.classes:
+            shown = [*self.classes[:10], *["..."] * (len(self.classes) > 10)]
+            parts.append(f"{len(self.classes)} classes: {', '.join(shown)}")
+        parts.append(f"vocabulary of {len(self.vocab):,}")
+        window = f", bptt={self.bptt}" if self.kind == LANGUAGE_MODEL else ""
+        direction = ", backwards" if self.backwards else ""
+        parts.append(f"bs={self.bs}, val_bs={self.val_bs}{window}{direction}")
+        return f"DataBunch({'; '.join(parts)})"
+
+    def train_batches(self) -> LanguageModelStream | DocumentBatches:
+        """Return the training batches, in another order each epoch."""
+        return self._batches(TRAIN, self.bs, shuffle=True)
+
+    def valid_batches(self) -> LanguageModelStream | DocumentBatches | None:
+        """Return the validation batches, always in the same order, or None if there are none."""
+        if not len(self.store.rows(VALID)):
+            return None
+        return self._batches(VALID, self.val_bs, shuffle=False)
+
+    def show_batch(self, rows: int = 5) -> None:
+        """Show the first 70 tokens of the first rows of the first training batch.
+
+        For a language model these are places in one long text, not the beginnings of documents.
+        """
+        batches = self.train_batches()
+        if isinstance(batches, LanguageModelStream):
+            tokens = next(batches.epoch(0)).inputs[:rows, :_SHOWN_TOKENS].tolist()
+            texts = [self.vocab.textify(ids) for ids in tokens]
+            show_table(("idx", "text"), [(str(row), text) for row, text in enumerate(texts)])
+            return
+        batch = next(batches.epoch(0))
+        assert batch.labels is not None  # a classifier without labels is refused when it is made
+        lines = []
+        for row in range(min(rows, len(batch.rows))):
+            shown = batch.tokens[row, : min(int(batch.lengths[row]), _SHOWN_TOKENS)].tolist()
+            lines.append((self.vocab.textify(shown), self.classes[int(batch.labels[row])]))
+        show_table(("text", "target"), lines)
+
+    def save(self, file: str | Path = "data_save") -> None:
+        """Write everything into the folder `path / file`, whole or not at all.
+
+        Nothing is pickled: `data_lm.pkl` is accepted for what it used to mean, and the folder
+        `data_lm` is written. What was saved there before is replaced.
+
+        Raises:
+            DataError: when something else than saved data stands there.
+        """
+        folder = _folder(self.path, file)
+        if folder.is_dir() and any(folder.iterdir()) and not (folder / _SETTINGS).is_file():
+            raise DataError(
+                f"{folder} is a folder that holds something else than saved data, and it would be "
+                "replaced; save under another name"
+            )
+        with atomic_folder(folder) as fresh:
+            for source in self.store.folder.iterdir():
+                if source.name not in (_SETTINGS, "vocab.json"):
+                    _link_or_copy(source, fresh / source.name)
+            write_json(fresh / "vocab.json", {"itos": list(self.vocab.itos)})
+            kept = {name: getattr(self, name) for name in _KEPT}
+            write_json(fresh / _SETTINGS, {"format": _FORMAT, "version": _VERSION, **kept})
+        if folder.name != Path(file).name:
+            say(f"nothing is pickled: wrote the folder {folder}; load_data takes either name")
+
+    def _batches(
+        self, part: str, size: int, shuffle: bool
+    ) -> LanguageModelStream | DocumentBatches:
+        rows = self.store.rows(part)
+        if self.kind == CLASSIFIER:
+            return DocumentBatches(self.store, rows, size, self.seed, shuffle, self.backwards)
+        return LanguageModelStream(
+            self.store, rows, size, self.bptt, self.seed, shuffle, self.backwards
+        )
+
+
+def load_data(
+    path: str | Path,
+    file: str | Path = "data_save",
+    bs: int | None = None,
+    val_bs: int | None = None,
+    bptt: int | None = None,
+    backwards: bool | None = None,
+) -> DataBunch:
+    """Return what `DataBunch.save` wrote, with its settings; those given here replace them.
+
+    Without `val_bs`, a `bs` given here holds for validation as well.
+
+    Raises:
+        DataError: when nothing of that name is there, or no batch can be cut with `bs`.
+        FileFormatError: when it is a pickle (which is not opened), or damaged.
+    """
+    folder = _folder(path, file)
+    if not folder.is_dir():
+        _refuse(Path(path), Path(file), folder)
+    saved = _read_settings(folder / _SETTINGS)
+    store, vocab = open_tokens(folder)
+    classes = tuple(store.meta.get("classes") or ())
+    given = {
+        "bs": bs,
+        "val_bs": bs if val_bs is None else val_bs,
+        "bptt": bptt,
+        "backwards": backwards,
+    }
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    try:
+        data = DataBunch(store=store, vocab=vocab, classes=classes, path=DataPath(path), **saved)
+    except (DataError, TypeError) as error:
+        raise FileFormatError(
+            f"{folder / _SETTINGS} does not fit the documents ({error}); delete the folder and "
+            "make the data again"
+        ) from error
+    return replace(data, **chosen)
+
+
+def _folder(path: str | Path, file: str | Path) -> Path:
+    name = Path(path, file)
+    return name.with_suffix("") if name.suffix.lower() in (".pkl", ".pickle") else name
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    # The files of a store are never written to again, so two folders may share them on disk.
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or one that knows no links
+        shutil.copyfile(source, target)
+
+
+def _refuse(path: Path, file: Path, folder: Path) -> None:
+    for name in (path / file, folder):
+        if name.is_file():
+            raise FileFormatError(
+                f"{name} is a file and was not opened: a pickle can run any code. Steadfit saves "
+                "data as a folder; make it again from the texts with TextList and save it"
+            )
+    there = sorted(found.parent.name for found in path.glob(f"*/{_SETTINGS}"))
+    raise DataError(
+        f"{folder} is not there; saved data in {path}: {', '.join(there) or 'none'}. "
+        f"data.save({str(file)!r}) writes it"
+    )
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FileFormatError(
+            f"{path.parent} is not saved data: {_SETTINGS} cannot be read ({error}); give the "
+            "folder that DataBunch.save wrote"
+        ) from error
+    if not isinstance(saved, dict) or saved.get("format") != _FORMAT:
+        raise FileFormatError(f"{path} does not describe saved data of Steadfit; name another")
+    if saved.get("version") != _VERSION or set(saved) != {"format", "version", *_KEPT}:
+        raise FileFormatError(
+            f"{path} has version {saved.get('version')!r} and holds {sorted(saved)}; this Steadfit "
+            f"reads version {_VERSION} with {sorted(_KEPT)}. Make the data again from the texts"
+        )
+    return {name: saved[name] for name in _KEPT}
