@@ -116,7 +116,7 @@ def figure_of_norms(
     horizon: int | None = None,
     title: str = "Norm of the hidden state in long documents",
 ) -> Figure:
-    """Draw mean norms ‖h_t‖ against t, a line a model (Krueger & Memisevic, 2016, figure 1).
+    """Draw mean norms ‖h_t‖ against t, a line a model (Krueger & Memisevic, 2016).
 
     The pale line is the curve itself, the strong one its running mean over a fiftieth of its
     length: few documents are long, so its end is noisy. The height is logarithmic where the peaks
@@ -218,11 +218,14 @@ def _mark_fits(axes: Axes, history: History) -> None:
 
 
 def _running_mean(curve: Sequence[float]) -> list[float]:
-    # The span shrinks towards both ends, so that the steep rise of the first steps stays steep.
+    # Near the start the span shrinks, so that the steep rise of the first steps stays steep.
     half = len(curve) // 100
     sums = [0.0, *accumulate(curve)]
-    spans = [min(half, i, len(curve) - 1 - i) for i in range(len(curve))]
-    return [(sums[i + k + 1] - sums[i - k]) / (2 * k + 1) for i, k in enumerate(spans)]
+    means = []
+    for i in range(len(curve)):
+        begin, end = i - min(half, i), min(i + min(half, i) + 1, len(curve))
+        means.append((sums[end] - sums[begin]) / (end - begin))
+    return means
 
 
 def _far_apart(heights: Sequence[float]) -> bool:
