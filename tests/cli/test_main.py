@@ -91,11 +91,14 @@ def test_a_fault_of_our_own_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> No
         main()
 
 
-def test_an_interrupt_gives_130(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_interrupt_gives_130(monkeypatch: pytest.MonkeyPatch) -> None:
     replace_demo(monkeypatch, raising(KeyboardInterrupt()))
     assert run_main(monkeypatch, "demo") == 130
+
+
+def test_an_interrupt_outside_of_a_command_gives_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steadfit.cli.main.app", raising(KeyboardInterrupt()))
+    assert run_main(monkeypatch) == 130
 
 
 @pytest.mark.parametrize("arguments", [["dmeo"], ["demo", "--seed", "-1"], ["demo", "--fast"]])

@@ -35,7 +35,7 @@ def main() -> None:
         print(f"error: {message}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        # For versions of typer that let it through.
+        # typer does the same for one inside a command; this one came before or after.
         sys.exit(130)
 
 
