@@ -89,7 +89,7 @@ def test_settings_given_when_loading_replace_the_saved_ones(tmp_path: Path) -> N
     loaded = load_data(tmp_path, "data", bs=4, bptt=7, backwards=True)
     assert (loaded.bs, loaded.val_bs, loaded.bptt, loaded.backwards) == (4, 4, 7, True)
     assert load_data(tmp_path, "data", bs=4, val_bs=1).val_bs == 1
-    with pytest.raises(DataError, match="'train' documents with bs: batch_size 10000"):
+    with pytest.raises(DataError, match="bs=10000 for the 'train' documents: batch_size 10000"):
         load_data(tmp_path, "data", bs=10_000)
 
 

@@ -225,10 +225,13 @@ def test_a_label_given_before_turns_no_language_model_into_a_classifier(path: Pa
         (lambda t: t.split_by_folder(valid="dev"), "no document in folder 'dev'"),
         (lambda t: t.filter_by_folder(include=["dev"]), "no document in folder 'dev'"),
         (lambda t: t.label_from_folder(classes=["good"]), "no document in a folder named 'good'"),
-        (lambda t: t.split_none().label_for_lm().databunch(bs=10_000), "'train'.*10000 is more"),
+        (
+            lambda t: t.split_none().label_for_lm().databunch(bs=10_000),
+            "bs=10000 for the 'train'.*is more",
+        ),
         (
             lambda t: t.split_by_rand_pct(0.1).label_for_lm().databunch(bs=4, val_bs=10_000),
-            "'valid' documents with val_bs.*10000 is more",
+            "val_bs=10000 for the 'valid' documents: .*is more",
         ),
     ],
 )
@@ -338,3 +341,12 @@ def test_texts_may_be_gone_once_they_are_tokenized(path: Path) -> None:
     data = TextList.from_folder(path).split_none().label_for_lm().databunch(bs=2)
     shutil.rmtree(path / "train")
     assert len(list(data.train_batches().epoch(0))) == len(data.train_batches())
+
+
+def test_a_home_folder_may_be_abbreviated(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(path.parent))
+    monkeypatch.setenv("USERPROFILE", str(path.parent))
+    data = TextList.from_folder("~/imdb").split_none().label_for_lm().databunch(bs=2)
+    data.save("data_lm")
+    assert (path / "data_lm").is_dir()
+    assert load_data("~/imdb", "data_lm").path == path

@@ -43,7 +43,7 @@ class DataBunch:
         path: the folder that `save`, and a learner, write into.
         bs: rows of a training batch.
         val_bs: rows of a validation batch.
-        bptt: steps of a language model's window.
+        bptt: steps of a window of text.
         backwards: whether each document is read from its end.
         seed: with the epoch, it fixes the order of training documents.
 
@@ -63,18 +63,21 @@ class DataBunch:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "path", DataPath(Path(self.path).expanduser()))
         if self.kind not in (LANGUAGE_MODEL, CLASSIFIER):
             raise DataError(
                 f"kind={self.kind!r}: accepted are {LANGUAGE_MODEL!r} and {CLASSIFIER!r}"
             )
         if self.kind == CLASSIFIER and (self.store.labels is None or not self.classes):
             raise DataError("a classifier needs labels and classes; the documents have none")
-        for part, build in ((TRAIN, self.train_batches), (VALID, self.valid_batches)):
+        for given, build in (
+            (f"bs={self.bs} for the 'train' documents", self.train_batches),
+            (f"val_bs={self.val_bs} for the 'valid' documents", self.valid_batches),
+        ):
             try:
                 build()
             except DataError as error:
-                size = "bs" if part == TRAIN else "val_bs"
-                raise DataError(f"the {part!r} documents with {size}: {error}") from error
+                raise DataError(f"{given}: {error}") from error
 
     def __repr__(self) -> str:
         parts = [self.kind]
@@ -86,9 +89,8 @@ class DataBunch:
             shown = [*self.classes[:10], *["..."] * (len(self.classes) > 10)]
             parts.append(f"{len(self.classes)} classes: {', '.join(shown)}")
         parts.append(f"vocabulary of {len(self.vocab):,}")
-        window = f", bptt={self.bptt}" if self.kind == LANGUAGE_MODEL else ""
         direction = ", backwards" if self.backwards else ""
-        parts.append(f"bs={self.bs}, val_bs={self.val_bs}{window}{direction}")
+        parts.append(f"bs={self.bs}, val_bs={self.val_bs}, bptt={self.bptt}{direction}")
         return f"DataBunch({'; '.join(parts)})"
 
     def train_batches(self) -> LanguageModelStream | DocumentBatches:
@@ -172,9 +174,10 @@ def load_data(
         DataError: when nothing of that name is there, or no batch can be cut with `bs`.
         FileFormatError: when it is a pickle (which is not opened), or damaged.
     """
+    path = DataPath(Path(path).expanduser())
     folder = _folder(path, file)
     if not folder.is_dir():
-        _refuse(Path(path), Path(file), folder)
+        _refuse(path, Path(file), folder)
     saved = _read_settings(folder / _SETTINGS)
     store, vocab = open_tokens(folder)
     classes = tuple(store.meta.get("classes") or ())
@@ -186,7 +189,7 @@ def load_data(
     }
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     try:
-        data = DataBunch(store=store, vocab=vocab, classes=classes, path=DataPath(path), **saved)
+        data = DataBunch(store=store, vocab=vocab, classes=classes, path=path, **saved)
     except (DataError, TypeError) as error:
         raise FileFormatError(
             f"{folder / _SETTINGS} does not fit the documents ({error}); delete the folder and "

@@ -16,6 +16,7 @@ from steadfit.notebook.data_bunch import CLASSIFIER, LANGUAGE_MODEL, DataBunch
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.text.paths import DataPath
 from steadfit.text.readers import read_csv, read_folder, read_frame, read_texts
+from steadfit.text.values import label_value
 from steadfit.text.vocab import Vocab
 
 Column = str | int
@@ -45,6 +46,7 @@ class TextList:
     reread: Callable[[Column], Corpus] | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "path", DataPath(Path(self.path).expanduser()))
         if self.vocab is not None and not isinstance(self.vocab, Vocab):
             raise DataError(
                 f"vocab is a {type(self.vocab).__name__}; give that of other data, such as "
@@ -69,7 +71,7 @@ class TextList:
     ) -> TextList:
         """Return the files under a folder, at any depth: `.txt` unless `extensions` are given."""
         corpus = read_folder(path, (".txt",) if extensions is None else extensions, encoding)
-        return cls(corpus, DataPath(path), vocab)
+        return cls(corpus, Path(path), vocab)
 
     @classmethod
     def from_csv(
@@ -87,16 +89,12 @@ class TextList:
 
         Rows with the same value in column `group` never stand on two sides of a split.
         """
-        read = partial(
-            read_csv,
-            Path(path, csv_name),
-            _one(cols),
-            group=group,
-            delimiter=delimiter,
-            encoding=encoding,
-            header=bool(header),
-        )
-        return cls(read(), DataPath(path), vocab, reread=lambda column: read(label=column))
+        file, text = Path(path, csv_name).expanduser(), _one(cols)
+
+        def read(label: Column | None = None) -> Corpus:
+            return read_csv(file, text, label, group, delimiter, encoding, bool(header))
+
+        return cls(read(), Path(path), vocab, reread=read)
 
     @classmethod
     def from_df(
@@ -109,14 +107,14 @@ class TextList:
     ) -> TextList:
         """Return the rows of a polars or pandas frame, text in column `cols`; see `from_csv`."""
         read = partial(read_frame, df, _one(cols), group=group)
-        return cls(read(), DataPath(path), vocab, reread=lambda column: read(label=column))
+        return cls(read(), Path(path), vocab, reread=lambda label: read(label=label))
 
     @classmethod
     def from_texts(
         cls, texts: Iterable[str], path: str | Path = ".", vocab: Vocab | None = None
     ) -> TextList:
         """Return strings in memory as a TextList."""
-        return cls(read_texts(texts), DataPath(path), vocab)
+        return cls(read_texts(texts), Path(path), vocab)
 
     def filter_by_folder(
         self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None
@@ -186,7 +184,7 @@ class TextList:
         self, labels: Iterable[object], classes: Iterable[str] | None = None
     ) -> TextList:
         """Label each document with one of these, in the same order."""
-        named = read_texts(self.corpus.texts, labels).labels or ()
+        named = [label_value(label, f"labels[{row}]") for row, label in enumerate(labels)]
         return self._labelled(self.corpus.with_labels(named), _class_names(classes))
 
     def databunch(
@@ -207,14 +205,13 @@ class TextList:
             path: where `save` writes; the folder of the texts if not given.
             bs: rows of a training batch.
             val_bs: rows of a validation batch; `bs` if not given.
-            bptt: steps of a language model's window; a classifier reads whole documents.
+            bptt: steps of a window; a classifier reads whole documents, window by window.
             backwards: read each document from its end.
             max_vocab: size of the vocabulary counted over the training documents, at most.
             min_freq: how often a token must occur there to enter it. Neither of the two has a
                 meaning where `vocab` was given.
             seed: with the epoch, it fixes the order of training documents.
-            num_workers: has no effect, and a warning says so: batches are slices of a file
-                mapped into memory, with no work to share out.
+            num_workers: has no effect, and a warning says so.
 
         Raises:
             DataError: when split or labels are missing, a class has no training document, or no
@@ -238,7 +235,7 @@ class TextList:
             store=store,
             vocab=vocab,
             classes=self.classes,
-            path=self.path if path is None else DataPath(path),
+            path=self.path if path is None else Path(path),
             bs=bs,
             val_bs=bs if val_bs is None else val_bs,
             bptt=bptt,
@@ -252,8 +249,8 @@ class TextList:
     def _column(self, column: Column) -> tuple[str, ...]:
         if self.reread is None:
             raise DataError(
-                "these texts were not read from a table, so there are no columns; use from_csv or "
-                "from_df, or split_by_folder, split_by_idx, label_from_folder, label_from_list"
+                "these texts were not read from a table; use from_csv or from_df, or "
+                "split_by_folder, split_by_idx, label_from_folder, label_from_list"
             )
         table = self.reread(column)
         if table.texts != self.corpus.texts:
@@ -264,13 +261,12 @@ class TextList:
         if self.corpus.split is None:
             raise DataError(
                 "databunch() before a split: add .split_by_rand_pct(0.1), .split_by_folder("
-                "train='train', valid='test'), .split_by_col('is_valid'), or .split_none()"
+                "train='train', valid='test'), .split_by_col('is_valid') or .split_none()"
             )
         if self.kind is None:
             raise DataError(
-                "databunch() before labels: add .label_for_lm() for a language model, or "
-                ".label_from_folder(classes=['neg', 'pos']) or .label_from_df(cols=0) for a "
-                "classifier"
+                "databunch() before labels: add .label_for_lm() for a language model, "
+                ".label_from_folder(classes=['neg', 'pos']) or .label_from_df() for a classifier"
             )
         if self.kind == CLASSIFIER:
             _require_classes(self.corpus, self.classes)
