@@ -1,0 +1,169 @@
+"""`steadfit demo`: the notebook on real reviews, in one command, with a table at its end."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from steadfit.cli.demo_recipe import (
+    FULL,
+    QUICK,
+    STABILIZED,
+    ClassifierDemo,
+    ClassifierRun,
+    DemoSize,
+    classifier_corpus,
+    language_model_corpus,
+    train_language_model,
+)
+from steadfit.core.atomic import write_json
+from steadfit.core.console import say
+from steadfit.inference.predictor import Predictor
+from steadfit.report.baseline import BaselineResult, tfidf_baseline
+from steadfit.report.figures import (
+    figure_of_losses,
+    figure_of_norms,
+    figure_of_range_test,
+    save_figure,
+)
+from steadfit.report.tables import Column, print_table
+from steadfit.text.corpus import TRAIN, VALID, Corpus
+from steadfit.text.datasets import URLs, untar_data
+from steadfit.text.readers import read_folder
+
+SENTENCES = (
+    "One of the best films I have seen in years: moving, funny and beautifully acted.",
+    "A dull, predictable mess. I wanted my money back after twenty minutes.",
+    "The plot makes no sense, and yet I enjoyed every minute of it.",
+)
+
+
+def run_demo(quick: bool, as_json: bool, out: Path, seed: int) -> dict[str, Any]:
+    """Run the demo, print what happens, and write model, figures and results below `out`.
+
+    Returns:
+        What `--json` prints as the last line.
+    """
+    began = time.perf_counter()
+    size = QUICK if quick else FULL
+    reviews = read_folder(untar_data(URLs.MOVIE_REVIEWS))
+    lm_texts = language_model_corpus(reviews, size, seed)
+    labelled = classifier_corpus(reviews, size, seed)
+    say(
+        f"Language model: {len(lm_texts):,} reviews of train, none of test or of its films. "
+        f"Classifier: {len(labelled.part(TRAIN)):,} labelled reviews to learn from, "
+        f"{len(labelled.part(VALID)):,} to be judged by."
+    )
+    language_model = train_language_model(lm_texts, size, seed, out / "encoder")
+    say(
+        f"Language model trained from scratch in {language_model.seconds:.0f} s "
+        f"({language_model.tokens_per_second:,.0f} tokens/s): perplexity "
+        f"{language_model.perplexity:.1f} on held-out reviews; encoder saved."
+    )
+    demo = ClassifierDemo(labelled, language_model, size, seed)
+    range_test = demo.range_test()
+    say(f"Range test for the head: the loss falls fastest at {range_test.suggestion:.1e}.")
+    runs, stabilized = _train_classifiers(demo)
+    baseline = _baseline(labelled)
+    model_dir = stabilized.save(
+        out / "model", {"accuracy": runs[-1].accuracy, "norm_drift": runs[-1].norm_drift}
+    )
+    figures = [
+        save_figure(figure_of_range_test(range_test), out / "figures" / "lr_finder.png"),
+        save_figure(
+            figure_of_losses(demo.history),
+            out / "figures" / "losses.png",
+        ),
+        save_figure(
+            figure_of_norms({run.name: run.norm_curve for run in runs[-2:]}),
+            out / "figures" / "norms.png",
+        ),
+    ]
+    results = {
+        "baseline": {"accuracy": baseline.accuracy},
+        "runs": [
+            {
+                "name": run.name,
+                "accuracy": run.accuracy,
+                "seconds": round(run.seconds, 2),
+                "tokens_per_second": round(run.tokens_per_second, 1),
+                "norm_drift": run.norm_drift,
+            }
+            for run in runs
+        ],
+        "seconds": round(time.perf_counter() - began, 1),
+        "model_dir": str(model_dir),
+        "figures": [str(figure) for figure in figures],
+    }
+    write_json(out / "results.json", results)
+    _show(runs, baseline, size, results)
+    _classify_sentences(model_dir)
+    if as_json:
+        say(json.dumps(results))
+    return results
+
+
+def _train_classifiers(demo: ClassifierDemo) -> tuple[list[ClassifierRun], ClassifierDemo]:
+    """Run the notebook's stages; the last two start from the same weights."""
+    runs = []
+
+    def done(run: ClassifierRun) -> None:
+        runs.append(run)
+        say(f"{run.name}: {run.accuracy:.1%} of the test reviews right, {run.seconds:.0f} s.")
+
+    done(demo.run("head only", -1, 2e-2))
+    done(demo.run("freeze_to(-2)", -2, slice(1e-2 / 2.6**4, 1e-2)))
+    stabilized = demo.fork()
+    rates = slice(5e-3 / 2.6**4, 5e-3)
+    done(demo.run("all layers", 0, rates))
+    done(stabilized.run("all layers + norm stabilizer", 0, rates, STABILIZED))
+    return runs, stabilized
+
+
+def _baseline(labelled: Corpus) -> BaselineResult:
+    train, test = labelled.part(TRAIN), labelled.part(VALID)
+    assert train.labels is not None
+    assert test.labels is not None
+    return tfidf_baseline(list(train.texts), train.labels, list(test.texts), test.labels)
+
+
+def _show(
+    runs: list[ClassifierRun], baseline: BaselineResult, size: DemoSize, results: dict[str, Any]
+) -> None:
+    rows: list[dict[str, Any]] = [
+        {"name": baseline.name, "accuracy": baseline.accuracy, "seconds": baseline.seconds}
+    ]
+    rows += results["runs"]
+    say("")
+    print_table(
+        rows,
+        [
+            Column("name", "run"),
+            Column("accuracy", "accuracy", ".1%"),
+            Column("seconds", "seconds", ".0f"),
+            Column("tokens_per_second", "tokens/s", ",.0f"),
+            Column("norm_drift", "norm drift", ".3f"),
+        ],
+    )
+    best = max(runs, key=lambda run: run.accuracy)
+    difference = 100 * (best.accuracy - baseline.accuracy)
+    verdict = "ahead of" if difference > 0 else "behind" if difference < 0 else "level with"
+    say(
+        f"\n{best.name!r} is {abs(difference):.1f} points {verdict} the baseline, which learned "
+        f"from the same {size.labelled_reviews:,} labels. (One standard error of an accuracy on "
+        f"{size.test_reviews:,} reviews is {50 / size.test_reviews**0.5:.1f} points at most.) Norm "
+        "drift: mean norm of the hidden state over the last tenth of a document by that over its "
+        "second tenth."
+    )
+    say(f"{results['seconds']:.0f} s in all. Model: {results['model_dir']}")
+    for figure in results["figures"]:
+        say(f"Figure: {figure}")
+    say("")
+
+
+def _classify_sentences(model_dir: Path) -> None:
+    predictor = Predictor.load(model_dir)
+    for sentence, found in zip(SENTENCES, predictor.predict_many(SENTENCES), strict=True):
+        say(f"{found.label} {float(found.probabilities[found.index]):.0%}  {sentence}")
