@@ -42,7 +42,7 @@ LOWER = "".join(c for c in _CASED if c.islower()) + "ʔ" + _UNCASED
 UPPER = "".join(c for c in _CASED if c.isupper()) + _UNCASED
 
 # "Symbol, other" of Unicode 11: dingbats, emoji, box drawing and the like.
-ICONS = _members(
+_ICON_RANGES = (
     "A6 A9 AE B0 482 58D-58E 60E-60F 6DE 6E9 6FD-6FE 7F6 9FA B70 BF3-BF8 BFA C7F D4F D79 F01-F03 "
     "F13 F15-F17 F1A-F1F F34 F36 F38 FBE-FC5 FC7-FCC FCE-FCF FD5-FD8 109E-109F 1390-1399 1940 "
     "19DE-19FF 1B61-1B6A 1B74-1B7C 2100-2101 2103-2106 2108-2109 2114 2116-2117 211E-2123 2125 "
@@ -63,18 +63,22 @@ ICONS = _members(
     "1F900-1F90B 1F910-1F93E 1F940-1F970 1F973-1F976 1F97A 1F97C-1F9A2 1F9B0-1F9B9 1F9C0-1F9C2 "
     "1F9D0-1F9FF 1FA60-1FA6D"
 )
+ICONS = _inside(_ICON_RANGES)
+ICON_SET = frozenset(_members(_ICON_RANGES))
 
 PUNCTUATION = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪"
 QUOTES = "'\"”“`‘´’‚,„»«「」『』（）〔〕【】《》〈〉\u2329\u232a⟦⟧"
 CURRENCY = ("US$", "C$", "A$", *"$£€¥฿₽﷼₴₠₡₢₣₤₥₦₧₨₩₪₫₭₮₯₰₱₲₳₵₶₷₸₹₺₻₼₾₿")
 
-_POWERS = ("", "²", "³")
+_LENGTHS = "km m dm cm mm км м дм см мм م سم مم"
+_OTHER_UNITS = """
+ha µm nm yd in ft kg g mg µg t lb oz m/s km/h kmh mph hPa Pa mbar mb MB kb KB gb GB tb TB T G M K %
+нм кг г мг м/с км/ч кПа Па мбар Кб КБ кб Мб МБ мб Гб ГБ гб Тб ТБ тбكم كم كم² كم³ غرام جرام جم كغ
+ملغ كوب اكواب
+"""
 UNITS = frozenset(
-    [length + power for length in ["km", "m", "dm", "cm", "mm", "км", "м", "дм", "см", "мм"] for power in _POWERS]
-    + [length + power for length in ["م", "سم", "مم"] for power in _POWERS]
-    + ["ha", "µm", "nm", "yd", "in", "ft", "kg", "g", "mg", "µg", "t", "lb", "oz", "m/s", "km/h", "kmh", "mph", "hPa", "Pa", "mbar", "mb"]
-    + ["MB", "kb", "KB", "gb", "GB", "tb", "TB", "T", "G", "M", "K", "%", "нм", "кг", "г", "мг", "м/с", "км/ч", "кПа", "Па", "мбар", "Кб", "КБ", "кб", "Мб"]
-    + ["МБ", "мб", "Гб", "ГБ", "гб", "Тб", "ТБ", "тбكم", "كم", "كم²", "كم³", "غرام", "جرام", "جم", "كغ", "ملغ", "كوب", "اكواب"]
+    [length + power for length in _LENGTHS.split() for power in ("", "²", "³")]
+    + _OTHER_UNITS.split()
 )
 
 
@@ -84,5 +88,5 @@ def one_of(*classes: str) -> str:
 
 
 def _escape(inside: str) -> str:
-    # The hyphens of _UNCASED are ranges; no other class has a hyphen.
+    # A hyphen is always that of a range: no class has one as a member.
     return re.sub(r"([\\\]\[^])", r"\\\1", inside)

@@ -16,6 +16,7 @@ from functools import cache
 
 from steadfit.text.characters import (
     CURRENCY,
+    ICON_SET,
     ICONS,
     LETTERS,
     LOWER,
@@ -33,14 +34,23 @@ _LONGEST = max(map(len, _EXCEPTIONS))
 
 def split_english(piece: str) -> tuple[str, ...]:
     """Return the words of `piece`, which has no white space; together they are `piece`."""
+    parts = _EXCEPTIONS.get(piece)
+    if parts is not None:
+        return parts
     if piece.isalpha():
-        return _EXCEPTIONS.get(piece) or (piece,)
+        return (piece,)
+    # The most frequent shape, a word and one mark, without the loop.
+    word, last = piece[:-1], piece[-1]
+    marked = last in _CLOSING or (last == "." and word[-1:] in _ASCII_LOWER)
+    if marked and word.isalpha() and word not in _EXCEPTIONS:
+        return (word, last)
     return tuple(_retokenize(_split_ends(piece, _EXCEPTIONS)))
 
 
 _DIGITS = frozenset("0123456789")
-_OPENING = frozenset("§%=—–" + PUNCTUATION + QUOTES + ICONS) | {c for c in CURRENCY if len(c) == 1}
-_CLOSING = frozenset("—–" + PUNCTUATION + QUOTES + ICONS)
+_ASCII_LOWER = frozenset("abcdefghijklmnopqrstuvwxyz")
+_CLOSING = frozenset("—–" + PUNCTUATION + QUOTES) | ICON_SET
+_OPENING = _CLOSING | set("§%=") | {c for c in CURRENCY if len(c) == 1}
 _LETTER_CURRENCY = tuple(c for c in CURRENCY if len(c) > 1)
 _AFTER_DIGIT = UNITS | frozenset(CURRENCY) | {"+"}
 _AFTER_DIGIT_ENDS = frozenset(unit[-1] for unit in _AFTER_DIGIT)
@@ -80,7 +90,12 @@ def _split_ends(piece: str, exceptions: dict[str, tuple[str, ...]]) -> list[str]
             end -= closing
     if start < end:
         core = piece[start:end]
-        front.extend(exceptions.get(core) or _split_inside(core))
+        if core in exceptions:
+            front += exceptions[core]
+        elif core.isalpha():
+            front.append(core)
+        else:
+            front += _split_inside(core)
     back.reverse()
     return front + back
 
@@ -103,7 +118,7 @@ def _opening(piece: str, start: int, end: int) -> int:
 
 
 def _closing(piece: str, start: int, end: int) -> int:
-    """Return how many characters before `end` are split off there; nothing before `start` counts."""
+    """Return how many characters before `end` are split off there, seeing none before `start`."""
     if start >= end:
         return 0
     last = piece[end - 1]
@@ -133,29 +148,38 @@ def _closing(piece: str, start: int, end: int) -> int:
     return 0
 
 
+def _inside(icons: str, quotes: str, letters: str, lower: str, upper: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"\.\.+|{one_of('…', icons)}"
+        r"|(?<=[0-9])[+\-*^](?=[0-9-])"
+        rf"|(?<={one_of(lower, quotes)})\.(?={one_of(upper, quotes)})"
+        rf"|(?<={one_of(letters)}),(?={one_of(letters)})"
+        rf"|(?<={one_of(letters, '0-9')})(?:-{{1,3}}|–|—{{1,2}}|~)(?={one_of(letters)})"
+        rf"|(?<={one_of(letters, '0-9')})[:<>=/](?={one_of(letters)})"
+    )
+
+
+_INSIDE = _inside(ICONS, QUOTES, LETTERS, LOWER, UPPER)
 _INSIDE_MARK = re.compile(one_of(".…+*^,–—~:<>=/", ICONS) + "|-")
-_INSIDE = re.compile(
-    rf"\.\.+|{one_of('…', ICONS)}"
-    r"|(?<=[0-9])[+\-*^](?=[0-9-])"
-    rf"|(?<={one_of(LOWER, QUOTES)})\.(?={one_of(UPPER, QUOTES)})"
-    rf"|(?<={one_of(LETTERS)}),(?={one_of(LETTERS)})"
-    rf"|(?<={one_of(LETTERS, '0-9')})(?:-{{1,3}}|–|—{{1,2}}|~)(?={one_of(LETTERS)})"
-    rf"|(?<={one_of(LETTERS, '0-9')})[:<>=/](?={one_of(LETTERS)})"
-)
+# The same for plain English, without thousands of characters to compare with.
+_INSIDE_ASCII = _inside("", "".join(filter(str.isascii, QUOTES)), "A-Za-z", "a-z", "A-Z")
+_INSIDE_MARK_ASCII = re.compile(r"[.+*^,~:<>=/\-]")
 
 
 def _split_inside(core: str) -> list[str]:
-    if core.isalpha() or not _INSIDE_MARK.search(core) or _is_address(core):
+    ascii_only = core.isascii()
+    if not (_INSIDE_MARK_ASCII if ascii_only else _INSIDE_MARK).search(core) or _is_address(core):
         return [core]
     words = []
     start = 0
-    for match in _INSIDE.finditer(core):
-        if match.start() == 0:
+    for match in (_INSIDE_ASCII if ascii_only else _INSIDE).finditer(core):
+        first, last = match.span()
+        if first == 0:
             continue
-        if match.start() > start:
-            words.append(core[start : match.start()])
-        words.append(match[0])
-        start = match.end()
+        if first > start:
+            words.append(core[start:first])
+        words.append(core[first:last])
+        start = last
     if start < len(core):
         words.append(core[start:])
     return words
@@ -207,6 +231,8 @@ def _late_exceptions() -> dict[str, dict[int, dict[tuple[str, ...], tuple[str, .
 def _retokenize(words: list[str]) -> list[str]:
     """Put exceptions together that the general rules took apart; where two meet, the longer."""
     late = _late_exceptions()
+    if late.keys().isdisjoint(words):
+        return words
     found: list[tuple[int, int, tuple[str, ...]]] = []
     for start, word in enumerate(words):
         for length, splits in late.get(word, {}).items():

@@ -59,8 +59,11 @@ def fix_html(text: str) -> str:
 
     `amp;` inside any word becomes `&`, and `&nbsp;` leaves its ampersand: so it is in fastai.
     """
-    for old, new in _REPLACEMENTS:
-        text = text.replace(old, new)
+    if ";" in text or "\\" in text or "@" in text:
+        for old, new in _REPLACEMENTS:
+            text = text.replace(old, new)
+    else:  # most texts; only these two replacements need none of the three characters
+        text = text.replace("<br />", "\n").replace("<unk>", "xxunk")
     if "&#" in text:
         # html.unescape turns the digits into a number: quadratic time, and an error from 4,301
         # digits on. Code points of more than seven digits do not exist.
@@ -99,6 +102,8 @@ def mark_case(token: str) -> tuple[str, ...]:
 
     A token that equals a marker is `xxunk`: only rules make markers.
     """
+    if token.islower() and token not in _MARKER_SET:  # most tokens
+        return (token,)
     lower = token.lower()
     if lower in _MARKER_SET:
         return ("xxunk",)

@@ -20,6 +20,7 @@ from steadfit.text.rules import (
     apply_rules,
     fix_html,
     mark_case,
+    replace_rep,
     rm_useless_spaces,
     spec_add_spaces,
 )
@@ -80,16 +81,17 @@ class WordEncoder:
         string = fix_html(" " + text)
         if "////" not in string and "####" not in string:
             string = rm_useless_spaces(spec_add_spaces(string))
-            # A run of line feeds is one token, so it must be one piece. Twice, for the matches
-            # of the first pass do not overlap.
-            string = string.replace("\n \n", "\n\n").replace("\n \n", "\n\n")
+            if "\n" in string:
+                # A run of line feeds is one token, so it must be one piece. Twice, for the
+                # matches of the first pass do not overlap.
+                string = string.replace("\n \n", "\n\n").replace("\n \n", "\n\n")
             pieces = string.split(" ")
             try:
                 ids = [*map(memo.__getitem__, pieces)]
             except _PlainWay:
                 pass
             else:
-                if not _repeats(string, pieces, memo.wordless):
+                if not _repeats(string, pieces, memo):
                     return [self._bos, *chain.from_iterable(ids)]
         return self._plainly(apply_rules(text), memo)
 
@@ -101,18 +103,20 @@ class WordEncoder:
         return result
 
     def _ids(self, piece: str) -> tuple[int, ...]:
-        tokens = _tokens(piece)
+        token_id = self._token_id
         with self._lock:
-            return tuple([self._token_id(token) for token in tokens])
+            return tuple([token_id(token) for token in _tokens(piece)])
 
 
 def _tokens(piece: str) -> Sequence[str]:
-    made = MADE.get(piece)
-    if made is not None:
-        return (made,)
+    if piece in MADE:
+        return (MADE[piece],)
     if piece.isspace():
         return (piece,)
-    return [token for word in split_english(piece) for token in mark_case(word)]
+    tokens: list[str] = []
+    for word in split_english(piece):
+        tokens += mark_case(word)
+    return tokens
 
 
 _RUNS = re.compile(r"\s+|\S+")
@@ -134,59 +138,75 @@ class _PlainWay(Exception):
 
 _SPACE = re.compile(r"\s")
 _WORD_CHARACTER = re.compile(r"\w")
-_FOUR_ALIKE = re.compile(r"(\S)\1{3}")
+_FOUR_ALIKE = re.compile(r"(\S)\1\1\1")
 _FOUR_WORDS_ALIKE = re.compile(r"(\b\w+\W+)\1{3}")
 
 
 class _Memo(dict[str, tuple[int, ...]]):
-    """Pieces between spaces and their ids; `wordless` are those without a word character."""
+    """Pieces between spaces and their ids.
+
+    `wordless` are the pieces without a word character, `repeating` those in which a character
+    stands four times in a row. Both hold keys of the memo only.
+    """
 
     def __init__(self, ids: Callable[[str], tuple[int, ...]]) -> None:
         super().__init__({"": ()})
         self.wordless: set[str] = set()
+        self.repeating: set[str] = set()
         self._ids = ids
 
     def __missing__(self, piece: str) -> tuple[int, ...]:
-        if len(piece) > _LONG or _FOUR_ALIKE.search(piece):
-            if piece.strip("\n"):
-                raise _PlainWay
+        length = len(piece)
+        if length > _LONG:
+            raise _PlainWay
         if not piece.isalnum():
-            if not _WORD_CHARACTER.search(piece):
-                self.wordless.add(piece)
             if not piece.strip("\n"):
                 # Each line feed has its space behind it, which the cutting took away.
-                return self._remember(piece, piece.replace("\n", "\n "))
-            if _SPACE.search(piece) or (len(piece) > 7 and _FOUR_WORDS_ALIKE.search(piece)):
+                ids = self._ids(piece.replace("\n", "\n "))
+                self.wordless.add(piece)
+                self[piece] = ids
+                return ids
+            if (length > 7 and _FOUR_WORDS_ALIKE.search(piece)) or _SPACE.search(piece):
                 raise _PlainWay
-        return self._remember(piece, piece)
-
-    def _remember(self, piece: str, what: str) -> tuple[int, ...]:
-        ids = self[piece] = self._ids(what)
+            if not _WORD_CHARACTER.search(piece):
+                self.wordless.add(piece)
+        # The cheap test first: four alike leave three characters without a first occurrence.
+        if length - len(set(piece)) > 2 and _FOUR_ALIKE.search(piece):
+            self.repeating.add(piece)
+            parts = replace_rep(piece).split()
+            ids = tuple(chain.from_iterable(map(self._ids, parts)))
+        else:
+            ids = self._ids(piece)
+        self[piece] = ids
         return ids
 
 
 _UNIT = re.compile(r"\w+\W+")
-_TWICE = b"\1\1"
+_TWICE, _THRICE = b"\1\1", b"\1\1\1"
 
 
-def _repeats(string: str, pieces: list[str], wordless: set[str]) -> bool:
+def _repeats(string: str, pieces: list[str], memo: _Memo) -> bool:
     """Tell whether the rule of repeated words may apply; a no is certain.
 
     The rule replaces `uuuu`, u = a word and the run of other characters behind it (of the last u
-    perhaps only the head of that run). So the first three of these runs are equal and whole, and
-    `_TWICE` stands in the comparison of each unit with the next: necessary, but slow to look for.
-
-    Quicker to see, for u with white space in it (u without any lies within one piece, where
-    `_Memo` sees it): either u spans one space, then the pieces around the second, third and fourth
-    word are equal; or it spans more, then it holds a whole piece without a word character, which
-    comes at least three times (in the last u, a run of line feeds may be longer).
+    perhaps only the head of that run). So the first three of these runs are whole and equal: that
+    is looked for at the end, where characters that repeat are replaced first, as in the rules.
     Spaces set around / # and line feed treat equal parts equally, so the test may come after.
+
+    Without repeating characters there are signs that are quicker to see. If u has no white space,
+    `_Memo` sees it. If u spans one space, the pieces with the second, third and fourth word are
+    equal. If it spans two, there is one piece without a word character in it, and from the first
+    of these to the fourth word each piece equals the next but one. If it spans more, two pieces
+    without a word character follow each other.
     """
-    if _TWICE not in bytes(map(eq, pieces, islice(pieces, 1, None))):
-        for mark in wordless.intersection(pieces):
-            if pieces.count(mark) > 2:
-                break
-        else:
+    if not memo.repeating.isdisjoint(pieces):
+        string = rm_useless_spaces(replace_rep(string))
+    elif _TWICE not in bytes(map(eq, pieces, islice(pieces, 1, None))):
+        if memo.wordless.isdisjoint(pieces):
+            return False
+        next_but_one = bytes(map(eq, pieces, islice(pieces, 2, None)))
+        without_word = bytes(map(memo.wordless.__contains__, pieces))
+        if _THRICE not in next_but_one and _TWICE not in without_word:
             return False
     units = _UNIT.findall(string)
     return _TWICE in bytes(map(eq, units, islice(units, 1, None)))

@@ -1,0 +1,136 @@
+"""The tokenizer: a text to the ids of its words and back, with its rules named in its file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from steadfit.core.atomic import write_text
+from steadfit.core.errors import DataError, FileFormatError
+from steadfit.text.vocab import Vocab
+from steadfit.text.words import WordEncoder
+
+FORMAT = "steadfit-tokenizer"
+FORMAT_VERSION = 1
+RULES = "fastai-1"
+
+
+class Tokenizer:
+    """Texts to token ids by the rules of fastai 1 and a vocabulary; may be shared by threads.
+
+    Example:
+        >>> tokenizer = Tokenizer(Vocab.from_counts(["good", "film"], [9, 9]))
+        >>> tokenizer.decode(tokenizer.encode("Good film!"))
+        'xxbos xxmaj good film xxunk'
+    """
+
+    def __init__(self, vocab: Vocab) -> None:
+        self.vocab = vocab
+        self._encoder = WordEncoder(vocab.id)
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of the tokens of `text`, that of `xxbos` first.
+
+        Raises:
+            DataError: `text` is not a string.
+        """
+        if not isinstance(text, str):
+            raise DataError(
+                f"A text must be a string, not {type(text).__name__}; "
+                "decode bytes and replace missing values first."
+            )
+        return self._encoder(text)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the tokens of `ids`, a space between them."""
+        return self.vocab.textify(ids)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `from_dict` reads: format, version, rules and tokens."""
+        return {
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "rules": RULES,
+            "tokens": list(self.vocab.itos),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Tokenizer:
+        """Return the tokenizer that `to_dict` described.
+
+        Raises:
+            FileFormatError: `content` is of another format, of a newer version, names other rules
+                or holds no vocabulary.
+        """
+        return cls._from_content(content, "This dictionary")
+
+    def save(self, path: str | Path) -> None:
+        """Write the tokenizer as one JSON file, whole or not at all."""
+        # ASCII only: a token may hold half of a surrogate pair, which UTF-8 cannot write.
+        write_text(path, json.dumps(self.to_dict(), indent=0) + "\n")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Tokenizer:
+        """Read a file that `save` wrote.
+
+        Raises:
+            FileFormatError: the file is missing, not JSON, or not a tokenizer this version reads.
+        """
+        try:
+            content = json.loads(Path(path).read_bytes().decode("utf-8"))
+        except OSError as error:
+            raise FileFormatError(
+                f"{path} cannot be read ({error.strerror}); give the path of a tokenizer.json."
+            ) from error
+        except (ValueError, RecursionError) as error:
+            raise FileFormatError(
+                f"{path} is not a JSON file ({error}); give the path of a tokenizer.json."
+            ) from error
+        return cls._from_content(content, str(path))
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of rules and vocabulary, as 64 hexadecimal digits."""
+        return hashlib.sha256(f"{RULES}\n{self.vocab.fingerprint}".encode()).hexdigest()
+
+    @classmethod
+    def _from_content(cls, content: object, source: str) -> Tokenizer:
+        if not isinstance(content, Mapping) or content.get("format") != FORMAT:
+            raise FileFormatError(
+                f"{source} is not a tokenizer of Steadfit: its 'format' must be {FORMAT!r}."
+            )
+        version = content.get("version")
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+            raise FileFormatError(f"{source} has version {version!r}; expected a whole number.")
+        if version > FORMAT_VERSION:
+            raise FileFormatError(
+                f"{source} has version {version}, newer than {FORMAT_VERSION}, the newest that "
+                "this Steadfit reads; install a newer one."
+            )
+        if content.get("rules") != RULES:
+            raise FileFormatError(
+                f"{source} names the rules {content.get('rules')!r}; this version knows {RULES!r}."
+            )
+        tokens = content.get("tokens")
+        if not isinstance(tokens, list):
+            raise FileFormatError(f"{source} has no list 'tokens'.")
+        try:
+            return cls(Vocab(tokens))
+        except DataError as error:
+            raise FileFormatError(f"{source} holds no vocabulary. {error}") from error
+
+    def __eq__(self, other: object) -> bool:
+        return self.vocab == other.vocab if isinstance(other, Tokenizer) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.vocab)
+
+    def __reduce__(self) -> tuple[type[Tokenizer], tuple[Vocab]]:
+        # Copies in memory (deepcopy, joblib) share no lock and start with an empty memo.
+        return Tokenizer, (self.vocab,)
+
+    def __repr__(self) -> str:
+        return f"Tokenizer({self.vocab!r}, rules={RULES!r})"
