@@ -39,12 +39,21 @@ def split_english(piece: str) -> tuple[str, ...]:
         return parts
     if piece.isalpha():
         return (piece,)
-    # The most frequent shape, a word and one mark, without the loop.
-    word, last = piece[:-1], piece[-1]
-    marked = last in _CLOSING or (last == "." and word[-1:] in _ASCII_LOWER)
-    if marked and word.isalpha() and word not in _EXCEPTIONS:
-        return (word, last)
     return tuple(_retokenize(_split_ends(piece, _EXCEPTIONS)))
+
+
+def is_marked_word(piece: str) -> bool:
+    """Tell whether `piece` is a word and one mark behind it, split as if each stood alone.
+
+    It is the most frequent shape after the plain word; a no may be wrong.
+    """
+    word, last = piece[:-1], piece[-1]
+    return (
+        (last in _CLOSING or (last == "." and word[-1:] in _ASCII_LOWER))
+        and word.isalpha()
+        and word not in _EXCEPTIONS
+        and piece not in _EXCEPTIONS
+    )
 
 
 _DIGITS = frozenset("0123456789")

@@ -14,7 +14,7 @@ from itertools import chain, islice
 from operator import eq
 from threading import Lock
 
-from steadfit.text.english import split_english
+from steadfit.text.english import is_marked_word, split_english
 from steadfit.text.rules import (
     MADE,
     apply_rules,
@@ -98,7 +98,9 @@ class WordEncoder:
     def _plainly(self, string: str, memo: _Memo) -> list[int]:
         result = [self._bos]
         for piece in _pieces(string):
-            known = None if piece.isspace() else memo.get(piece)
+            # The memo knows white space and repetitions as they are before the rules.
+            raw = piece.isspace() or piece in memo.repeating
+            known = None if raw else memo.get(piece)
             result.extend(self._ids(piece) if known is None else known)
         return result
 
@@ -136,10 +138,9 @@ class _PlainWay(Exception):
     """A piece was met to which a rule applies that reaches beyond it."""
 
 
-_SPACE = re.compile(r"\s")
 _WORD_CHARACTER = re.compile(r"\w")
 _FOUR_ALIKE = re.compile(r"(\S)\1\1\1")
-_FOUR_WORDS_ALIKE = re.compile(r"(\b\w+\W+)\1{3}")
+_FOUR_WORDS_ALIKE = re.compile(r"(\b\w+\W+)\1\1\1")
 
 
 class _Memo(dict[str, tuple[int, ...]]):
@@ -160,21 +161,26 @@ class _Memo(dict[str, tuple[int, ...]]):
         if length > _LONG:
             raise _PlainWay
         if not piece.isalnum():
+            if is_marked_word(piece):
+                word = piece[:-1]
+                ids = self[word] + self[piece[-1]]
+                if word not in self.repeating:  # `eeeek.` has the piece `k.` in it
+                    self[piece] = ids
+                    return ids
             if not piece.strip("\n"):
                 # Each line feed has its space behind it, which the cutting took away.
                 ids = self._ids(piece.replace("\n", "\n "))
                 self.wordless.add(piece)
                 self[piece] = ids
                 return ids
-            if (length > 7 and _FOUR_WORDS_ALIKE.search(piece)) or _SPACE.search(piece):
+            if piece.split() != [piece] or (length > 7 and _FOUR_WORDS_ALIKE.search(piece)):
                 raise _PlainWay
             if not _WORD_CHARACTER.search(piece):
                 self.wordless.add(piece)
         # The cheap test first: four alike leave three characters without a first occurrence.
         if length - len(set(piece)) > 2 and _FOUR_ALIKE.search(piece):
             self.repeating.add(piece)
-            parts = replace_rep(piece).split()
-            ids = tuple(chain.from_iterable(map(self._ids, parts)))
+            ids = tuple(chain.from_iterable(map(self._ids, replace_rep(piece).split())))
         else:
             ids = self._ids(piece)
         self[piece] = ids

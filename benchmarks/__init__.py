@@ -1,0 +1,1 @@
+"""Measurements of Steadfit beside its peers: `python -m benchmarks NAME [--quick] [--json]`."""
