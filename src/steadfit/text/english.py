@@ -168,20 +168,27 @@ def _inside(icons: str, quotes: str, letters: str, lower: str, upper: str) -> re
     )
 
 
-_INSIDE = _inside(ICONS, QUOTES, LETTERS, LOWER, UPPER)
-_INSIDE_MARK = re.compile(one_of(".…+*^,–—~:<>=/", ICONS) + "|-")
+@cache
+def _inside_unicode() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return the patterns of a mark that may split and of one that does; slow to compile."""
+    marks = re.compile(one_of(".…+*^,–—~:<>=/", ICONS) + "|-")
+    return marks, _inside(ICONS, QUOTES, LETTERS, LOWER, UPPER)
+
+
 # The same for plain English, without thousands of characters to compare with.
-_INSIDE_ASCII = _inside("", "".join(filter(str.isascii, QUOTES)), "A-Za-z", "a-z", "A-Z")
-_INSIDE_MARK_ASCII = re.compile(r"[.+*^,~:<>=/\-]")
+_INSIDE_ASCII = (
+    re.compile(r"[.+*^,~:<>=/\-]"),
+    _inside("", "".join(filter(str.isascii, QUOTES)), "A-Za-z", "a-z", "A-Z"),
+)
 
 
 def _split_inside(core: str) -> list[str]:
-    ascii_only = core.isascii()
-    if not (_INSIDE_MARK_ASCII if ascii_only else _INSIDE_MARK).search(core) or _is_address(core):
+    marks, inside = _INSIDE_ASCII if core.isascii() else _inside_unicode()
+    if not marks.search(core) or _is_address(core):
         return [core]
     words = []
     start = 0
-    for match in (_INSIDE_ASCII if ascii_only else _INSIDE).finditer(core):
+    for match in inside.finditer(core):
         first, last = match.span()
         if first == 0:
             continue
@@ -229,9 +236,10 @@ def _is_address(core: str) -> bool:
 def _late_exceptions() -> dict[str, dict[int, dict[tuple[str, ...], tuple[str, ...]]]]:
     """Return, by first word and number of words, exceptions as the general rules split them."""
     late: dict[str, dict[int, dict[tuple[str, ...], tuple[str, ...]]]] = {}
+    inside = _inside_unicode()[1]
     for word, parts in _EXCEPTIONS.items():
         end = len(word)
-        if _opening(word, 0, end) or _closing(word, 0, end) or _INSIDE.search(word):
+        if _opening(word, 0, end) or _closing(word, 0, end) or inside.search(word):
             split = tuple(_split_ends(word, {}))
             late.setdefault(split[0], {}).setdefault(len(split), {})[split] = parts
     return late
