@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from steadfit.notebook.columns import Column
 from steadfit.notebook.data_bunch import DataBunch
-from steadfit.notebook.text_list import Column, TextList
+from steadfit.notebook.text_list import TextList
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.text.vocab import Vocab
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from steadfit.core.errors import DataError, NotYetError
+from steadfit.core.errors import DataError
 from steadfit.data.prepare import prepare_tokens
+from steadfit.notebook.columns import SIDES, Column, class_names, one_column, require_classes
 from steadfit.notebook.data_bunch import CLASSIFIER, LANGUAGE_MODEL, DataBunch
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.text.paths import DataPath
 from steadfit.text.readers import read_csv, read_folder, read_frame, read_texts
 from steadfit.text.values import label_value
 from steadfit.text.vocab import Vocab
-
-Column = str | int
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,7 +87,7 @@ class TextList:
 
         Rows with the same value in column `group` never stand on two sides of a split.
         """
-        file, text = Path(path, csv_name).expanduser(), _one(cols)
+        file, text = Path(path, csv_name).expanduser(), one_column(cols)
 
         def read(label: Column | None = None) -> Corpus:
             return read_csv(file, text, label, group, delimiter, encoding, bool(header))
@@ -106,7 +104,7 @@ class TextList:
         group: Column | None = None,
     ) -> TextList:
         """Return the rows of a polars or pandas frame, text in column `cols`; see `from_csv`."""
-        read = partial(read_frame, df, _one(cols), group=group)
+        read = partial(read_frame, df, one_column(cols), group=group)
         return cls(read(), Path(path), vocab, reread=lambda label: read(label=label))
 
     @classmethod
@@ -143,10 +141,10 @@ class TextList:
         """
         values = [value.lower() for value in self._column(col)]
         for row, value in enumerate(values):
-            if value not in _SIDES:
-                known = ", ".join(_SIDES)
+            if value not in SIDES:
+                known = ", ".join(SIDES)
                 raise DataError(f"column {col!r}, row {row}: {value!r}; accepted are {known}")
-        return self.split_by_idx(row for row, value in enumerate(values) if _SIDES[value] == VALID)
+        return self.split_by_idx(row for row, value in enumerate(values) if SIDES[value] == VALID)
 
     split_from_df = split_by_col
 
@@ -165,7 +163,7 @@ class TextList:
         Documents in other folders than `classes` are left out, with a warning. The order of
         `classes` is that of their indices; it is alphabetical where none are given.
         """
-        wanted = _class_names(classes)
+        wanted = class_names(classes)
         return self._labelled(self.corpus.label_from_folder(wanted), wanted)
 
     def label_from_df(
@@ -175,8 +173,8 @@ class TextList:
 
         A label outside `classes` is refused by `databunch`.
         """
-        labels = self._column(_one(cols))
-        return self._labelled(self.corpus.with_labels(labels), _class_names(classes))
+        labels = self._column(one_column(cols))
+        return self._labelled(self.corpus.with_labels(labels), class_names(classes))
 
     label_from_col = label_from_df
 
@@ -185,7 +183,7 @@ class TextList:
     ) -> TextList:
         """Label each document with one of these, in the same order."""
         named = [label_value(label, f"labels[{row}]") for row, label in enumerate(labels)]
-        return self._labelled(self.corpus.with_labels(named), _class_names(classes))
+        return self._labelled(self.corpus.with_labels(named), class_names(classes))
 
     def databunch(
         self,
@@ -269,36 +267,4 @@ class TextList:
                 ".label_from_folder(classes=['neg', 'pos']) or .label_from_df() for a classifier"
             )
         if self.kind == CLASSIFIER:
-            _require_classes(self.corpus, self.classes)
-
-
-_SIDES = {"true": VALID, "1": VALID, "valid": VALID, "false": TRAIN, "0": TRAIN, "train": TRAIN}
-
-
-def _require_classes(corpus: Corpus, classes: tuple[str, ...]) -> None:
-    if len(classes) < 2:
-        raise DataError(f"classes={list(classes)}: a classifier needs at least two")
-    train = set(corpus.part(TRAIN).classes)
-    for name in classes:
-        if name not in train:
-            others = Counter(corpus.labels or ())[name]
-            raise DataError(
-                f"class {name!r} has no training document ({others} of validation), so it could "
-                "not be learned; split otherwise, or name the other classes with classes=[...]"
-            )
-
-
-def _class_names(classes: Iterable[str] | None) -> tuple[str, ...] | None:
-    if classes is None:
-        return None
-    return (classes,) if isinstance(classes, str) else tuple(classes)
-
-
-def _one(cols: Column | list[Column]) -> Column:
-    if not isinstance(cols, (list, tuple)):
-        return cols
-    if len(cols) != 1:
-        raise NotYetError(
-            f"cols={cols!r}: one column is read; join the texts, or the labels, in one column"
-        )
-    return cols[0]
+            require_classes(self.corpus, self.classes)
