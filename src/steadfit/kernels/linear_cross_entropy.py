@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 CHUNK_BYTES = 16 * 2**20  # logits held at a time: what stays in a processor cache
 
@@ -36,6 +37,12 @@ def linear_cross_entropy(
         The sum over tokens in nats, a float32 scalar.
     """
     dtype = _product_dtype(inputs)
+    if not torch.is_grad_enabled():  # inside the function nobody could tell any more
+        inputs, weight, bias = (
+            inputs.detach(),
+            weight.detach(),
+            bias if bias is None else bias.detach(),
+        )
     loss: Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
         inputs, weight, bias, targets, dtype
     )
@@ -72,6 +79,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
             return _forward(ctx, inputs, weight, bias, targets, dtype)
 
     @staticmethod
+    @once_differentiable  # a second derivative is refused instead of taken for zero
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (scale,) = grads
         return (*(g if g is None else g * scale for g in ctx.saved_tensors), None, None)
@@ -117,7 +125,7 @@ def _logits(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 def _chunks(inputs: Tensor, weight: Tensor) -> list[slice]:
     rows = max(1, CHUNK_BYTES // (4 * weight.shape[0]))
-    return [slice(start, start + rows) for start in range(0, inputs.shape[0], rows)]
+    return [slice(start, start + rows) for start in range(0, max(1, inputs.shape[0]), rows)]
 
 
 def _product_dtype(inputs: Tensor) -> torch.dtype:

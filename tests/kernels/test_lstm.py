@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from steadfit.kernels.lstm import LayerState, lstm, lstm_reference
+
+FEATURES, UNITS = 3, 4
+
+
+def weights() -> list[Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    shapes = [(4 * UNITS, FEATURES), (4 * UNITS, UNITS), (4 * UNITS,), (4 * UNITS,)]
+    return [
+        torch.randn(*shape, generator=generator, dtype=torch.float64).requires_grad_()
+        for shape in shapes
+    ]
+
+
+def inputs(batch: int, time: int) -> tuple[Tensor, LayerState]:
+    generator = torch.Generator().manual_seed(2)
+
+    def numbers(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64).requires_grad_()
+
+    return numbers(batch, time, FEATURES), (numbers(batch, UNITS), numbers(batch, UNITS))
+
+
+def gradients(kernel, batch: int, time: int) -> tuple[list[Tensor], list[Tensor]]:
+    x, state = inputs(batch, time)
+    leaves = [x, *state, *weights()]
+    outputs, (h, c) = kernel(x, state, *leaves[3:])
+    # Different factors for every number, so that no two mistakes can cancel.
+    loss = sum(
+        (part * torch.arange(1, part.numel() + 1).view_as(part)).sum() for part in (outputs, h, c)
+    )
+    return [outputs, h, c], list(torch.autograd.grad(loss, leaves))
+
+
+@given(batch=st.integers(1, 4), time=st.integers(1, 6))
+def test_values_and_gradients_are_those_of_the_written_out_layer(batch: int, time: int) -> None:
+    values, grads = gradients(lstm, batch, time)
+    expected_values, expected_grads = gradients(lstm_reference, batch, time)
+    for got, expected in zip(values + grads, expected_values + expected_grads, strict=True):
+        torch.testing.assert_close(got, expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("cut", [1, 3, 6])
+def test_two_windows_with_carried_state_are_one(cut: int) -> None:
+    x, state = inputs(2, 7)
+    whole, last = lstm(x, state, *weights())
+    first, middle = lstm(x[:, :cut], state, *weights())
+    second, end = lstm(x[:, cut:], middle, *weights())
+    torch.testing.assert_close(torch.cat([first, second], dim=1), whole, rtol=0, atol=1e-12)
+    torch.testing.assert_close(end, last, rtol=0, atol=1e-12)
+
+
+def test_last_state_is_the_last_output() -> None:
+    x, state = inputs(3, 5)
+    outputs, (h, _) = lstm(x, state, *weights())
+    assert torch.equal(outputs[:, -1], h)
+
+
+def test_arguments_stay_as_they_were() -> None:
+    x, state = inputs(2, 3)
+    before = [tensor.detach().clone() for tensor in (x, *state)]
+    with torch.no_grad():
+        lstm(x, state, *weights())
+    assert all(map(torch.equal, before, (x, *state)))
