@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
 from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from steadfit.core.errors import TrainingError
+from steadfit.core.errors import DataError, TrainingError
 from steadfit.core.progress import progress
 from steadfit.training.devices import device_of, precision, seeded, to_device
 from steadfit.training.evaluation import Batches, evaluate
@@ -41,6 +42,7 @@ class Run:
         self.valid = valid
         self.plan = plan
         self.metrics = metrics
+        _check_names(metrics)
         self.state = TrainState(history=history)
         self.optimizer = make_optimizer(objective.model.layer_groups(), plan.lr, plan.wd)
         self.schedule = schedule_named(plan.schedule)
@@ -78,9 +80,11 @@ def fit(
     """Train a model in place and add what happened to `history`.
 
     The caller's random number generators are left as they were; the fit draws its own from
-    `plan.seed` and `plan.stage`. Afterwards the model is in evaluation mode.
+    `plan.seed` and `plan.stage`. Afterwards, whatever happened, the model is in evaluation mode;
+    callbacks see it so too, but in `on_step_end`.
 
     Raises:
+        DataError: every layer is frozen, or two metrics have one name.
         TrainingError: a loss or gradient is not finite; the weights are those before that step.
     """
     run = Run(objective, train, valid, plan, history, metrics)
@@ -95,6 +99,7 @@ def fit(
             notify(callbacks, "on_fit_end", run)
         finally:
             objective.eval()
+            run.optimizer.zero_grad(set_to_none=True)
     return run
 
 
@@ -110,6 +115,7 @@ def _train_epoch(run: Run, callbacks: Sequence[Callback]) -> None:
         sizes = _step(run, group)
         tokens += sizes.steps
         notify(callbacks, "on_step_end", run)
+    run.objective.eval()
     trained = time.perf_counter() - began
     valid_loss, figures = None, {}
     if run.valid is not None and len(run.valid):
@@ -138,10 +144,14 @@ def _step(run: Run, group: Sequence[Any]) -> Sizes:
     sizes = objective.sizes(group[0])
     for batch in group[1:]:
         sizes = sizes.plus(objective.sizes(batch))
+    # Batch normalisation moves its running figures as it reads, long before a loss is looked at.
+    before = [buffer.clone() for buffer in objective.buffers()]
     loss, penalties = _backward(run, group, sizes)
     gradients = [p.grad for g in optimizer.param_groups for p in g["params"] if p.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)
     if not torch.isfinite(norm) or not torch.isfinite(loss):
+        for buffer, value in zip(objective.buffers(), before, strict=True):
+            buffer.copy_(value)
         raise TrainingError(
             f"Step {state.step + 1} of {run.steps} (epoch {state.epoch}) has the loss "
             f"{float(loss):g} and a gradient of norm {float(norm):g}, so training stopped. The "
@@ -180,6 +190,17 @@ def _backward(run: Run, group: Sequence[Any], sizes: Sizes) -> tuple[Tensor, dic
         for name, value in result.penalties.items():
             penalties[name] = penalties.get(name, 0) + value.detach()
     return loss, penalties
+
+
+def _check_names(metrics: Sequence[Metric]) -> None:
+    taken = {"kind", "time", *(field.name for field in fields(EpochRecord))}
+    for metric in metrics:
+        if metric.name in taken:
+            raise DataError(
+                f"Two figures of an epoch would be called {metric.name!r}; give the metric's "
+                "function another __name__."
+            )
+        taken.add(metric.name)
 
 
 def _grouped(batches: Iterable[Any], size: int) -> Iterator[list[Any]]:

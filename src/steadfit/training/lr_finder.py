@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator
-from itertools import islice
+from itertools import count, islice
 from typing import Any, NamedTuple
 
 import torch
 
-from steadfit.core.errors import TrainingError
+from steadfit.core.errors import DataError, TrainingError
 from steadfit.training.devices import device_of, precision, seeded, to_device
 from steadfit.training.evaluation import Batches
 from steadfit.training.history import SmoothedLoss
@@ -43,8 +43,14 @@ def find_lr(
     smoothed loss passes four times its best.
 
     Raises:
+        DataError: no rates, or not growing ones.
         TrainingError: the loss was not finite from the start.
     """
+    if not 0 < start_lr < end_lr < math.inf or steps < 1:
+        raise DataError(
+            f"lr_find from {start_lr!r} to {end_lr!r} in {steps!r} steps: the first rate is above "
+            "zero and below the second, and there is at least one step."
+        )
     trial = copy.deepcopy(objective)
     optimizer = make_optimizer(trial.model.layer_groups(), 1.0, plan.wd)
     device = device_of(trial)
@@ -54,7 +60,8 @@ def find_lr(
     state, best = None, math.inf
     with seeded(plan.seed, plan.stage):
         trial.train()
-        for step, batch in enumerate(islice(_endless(train), steps)):
+        for step, (first, batch) in enumerate(islice(_endless(train), steps)):
+            state = None if first else state
             lr = start_lr * (end_lr / start_lr) ** (step / max(steps - 1, 1))
             move_to(optimizer, Point(lr, plan.moms[0]))
             batch = to_device(batch, device)
@@ -71,6 +78,8 @@ def find_lr(
             if stop_div and average > 4 * best:
                 break
             result.total.backward()
+            if plan.clip is not None:
+                torch.nn.utils.clip_grad_norm_(trial.parameters(), plan.clip)
             optimizer.step()
             state = result.state
     if not lrs:
@@ -78,22 +87,25 @@ def find_lr(
             "lr_find: the loss was not finite at the very first batch, before any step; the "
             "weights are not usable. Start from other weights."
         )
-    return RangeTest(lrs, losses, _steepest(lrs, losses))
+    return RangeTest(lrs, losses, steepest(lrs, losses))
 
 
-def _endless(train: Batches) -> Iterator[Any]:
-    epoch = 0
-    while True:
-        yield from train.epoch(epoch)
-        epoch += 1
-
-
-def _steepest(
+def steepest(
     lrs: list[float], losses: list[float], skip_start: int = 10, skip_end: int = 5
 ) -> float:
-    """Return the rate at which the smoothed loss falls fastest, away from both ends."""
+    """Return the rate at which the smoothed loss falls fastest, away from both ends.
+
+    Of a test too short to have a middle, a tenth of the rate with the smallest loss.
+    """
     if len(losses) < skip_start + skip_end + 2:
         return lrs[losses.index(min(losses))] / 10
     kept = slice(skip_start, len(losses) - skip_end)
     (slopes,) = torch.gradient(torch.tensor(losses[kept]))
     return lrs[kept][int(slopes.argmin())]
+
+
+def _endless(train: Batches) -> Iterator[tuple[bool, Any]]:
+    """Yield epoch after epoch, with whether the batch is the first of its epoch."""
+    for epoch in count():
+        for place, batch in enumerate(train.epoch(epoch)):
+            yield place == 0, batch

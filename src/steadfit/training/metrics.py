@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+
+from steadfit.core.errors import DataError
 
 
 class Evaluation(NamedTuple):
@@ -40,18 +42,39 @@ accuracy = Metric("accuracy", lambda evaluation: evaluation.accuracy)
 perplexity = Metric("perplexity", lambda evaluation: math.exp(min(evaluation.loss, 700.0)))
 
 
-def as_metric(given: Metric | Callable[..., Any]) -> Metric:
-    """Accept a `Metric`, or a function of scikit-learn's form `(labels, predicted) → number`."""
+AnyMetric = Metric | Callable[..., Any]
+
+
+def as_metrics(given: AnyMetric | Sequence[AnyMetric], labelled: bool = True) -> list[Metric]:
+    """Accept one or several metrics: `Metric`s, or functions of scikit-learn's form.
+
+    Such a function takes `(labels, predicted)`, the numbers of the classes, and returns a number.
+
+    Raises:
+        DataError: something else was given, or a function where documents have no labels.
+    """
+    several = [given] if isinstance(given, Metric) or callable(given) else given
+    return [_as_metric(one, labelled) for one in several]
+
+
+def _as_metric(given: AnyMetric, labelled: bool) -> Metric:
     if isinstance(given, Metric):
         return given
+    if not callable(given):
+        raise DataError(
+            f"A metric is {given!r}; accepted are accuracy, perplexity and functions such as "
+            "sklearn.metrics.f1_score."
+        )
     function = given
+    if not labelled:
+        raise DataError(
+            f"The metric {_name(function)} reads labels and predictions, which a language "
+            "model does not have; use accuracy or perplexity."
+        )
 
     def compute(evaluation: Evaluation) -> float:
-        if evaluation.probabilities is None or evaluation.labels is None:
-            raise ValueError(
-                f"The metric {_name(function)} reads labels and predictions, which a language "
-                "model does not have; use accuracy or perplexity."
-            )
+        assert evaluation.probabilities is not None
+        assert evaluation.labels is not None
         predicted = evaluation.probabilities.argmax(dim=1)
         return float(function(evaluation.labels.numpy(), predicted.numpy()))
 
@@ -79,4 +102,6 @@ def evaluation_of(
 
 
 def _name(function: Callable[..., Any]) -> str:
-    return str(getattr(function, "__name__", type(function).__name__))
+    inner = getattr(function, "func", function)  # of a partial
+    name = getattr(function, "__name__", getattr(inner, "__name__", type(function).__name__))
+    return str(name)

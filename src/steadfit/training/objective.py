@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from steadfit.core.errors import DataError
 from steadfit.data.buckets import DocumentBatch
 from steadfit.data.lm_stream import LMBatch
 from steadfit.models.classifier import TextClassifier
@@ -108,5 +109,7 @@ Objective = LanguageModelObjective | ClassifierObjective
 
 def _labels(batch: DocumentBatch) -> Tensor:
     if batch.labels is None:
-        raise ValueError("These documents have no labels, so there is no loss.")
+        raise DataError(
+            "These documents have no labels, so there is no loss; label them, or use a Predictor."
+        )
     return batch.labels

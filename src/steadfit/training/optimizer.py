@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import torch
@@ -92,7 +94,7 @@ def move_to(optimizer: torch.optim.Optimizer, point: Point) -> None:
 
 def check_momenta(moms: Sequence[float]) -> Momenta:
     """Return `moms` as a pair of numbers in [0, 1)."""
-    if len(moms) != 2 or not all(0 <= m < 1 for m in moms):
+    if not isinstance(moms, Sequence) or len(moms) != 2 or not all(0 <= m < 1 for m in moms):
         raise DataError(
             f"moms is {moms!r}; accepted is a pair (high, low) of numbers in [0, 1), such as "
             "(0.8, 0.7). (fastai 2 takes three numbers; leave the last one out.)"
@@ -101,6 +103,7 @@ def check_momenta(moms: Sequence[float]) -> Momenta:
 
 
 def _positive(rate: object) -> float:
-    if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 < rate < float("inf"):
+    number = float(rate) if isinstance(rate, Real) else math.nan  # Real: numpy's numbers too
+    if not 0 < number < math.inf:
         raise DataError(f"A learning rate is {rate!r}; accepted is a positive number.")
-    return float(rate)
+    return number

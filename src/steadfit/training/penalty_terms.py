@@ -23,7 +23,9 @@ class Penalties:
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             if not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
-                raise DataError(f"{name} is {value!r}; a penalty's coefficient is zero or more.")
+                raise DataError(
+                    f"{name} is {value!r}; a penalty's coefficient is a number from zero."
+                )
 
 
 class Sizes(NamedTuple):

@@ -27,7 +27,8 @@ def one_cycle(step: int, steps: int, moms: Momenta) -> Point:
 
     The rate climbs from 1/25 on a cosine, then falls to 1/250,000; the momentum mirrors it. The
     first step is at the very start of the curve and the last one just short of its end, since
-    fastai 1 moves along after the step.
+    fastai 1 moves along after the step. Below four steps, where fastai 1 divides by zero, the
+    climb takes one step.
     """
     climb = max(1, int(0.3 * steps))
     high, low = moms
@@ -41,7 +42,9 @@ def one_cycle(step: int, steps: int, moms: Momenta) -> Point:
 def slanted_triangular(step: int, steps: int, moms: Momenta) -> Point:
     """Follow the slanted triangle of ULMFiT (Howard & Ruder, 2018, equation 3).
 
-    cut_frac 0.1 and ratio 32; the momentum stays at the first of `moms`.
+    cut_frac 0.1 and ratio 32; the momentum stays at the first of `moms`. Where rounding would
+    take the paper's line below its own end, the smallest rate, it stays there; below ten steps
+    the climb takes one step.
     """
     cut_frac, ratio = 0.1, 32
     cut = max(1, math.floor(steps * cut_frac))

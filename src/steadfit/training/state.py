@@ -22,7 +22,8 @@ class FitPlan:
         moms: (high, low) momentum, Adam's first coefficient.
         wd: decoupled weight decay on all but biases and norms.
         clip: largest norm of the whole gradient; None for no clipping.
-        accumulate: batches whose gradients make one step.
+        accumulate: batches whose gradients make one step, as if they were one batch (but for
+            batch normalisation, which sees each alone).
         bf16: compute products in bfloat16; weights and sums stay float32.
         seed: of dropout masks and of the data's order.
         stage: how many fits came before; it gives each fit its own random numbers.
@@ -44,9 +45,9 @@ class FitPlan:
     def __post_init__(self) -> None:
         for name in ("epochs", "accumulate"):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise DataError(f"{name} is {value!r}; accepted is a whole number from 1.")
-        if self.wd < 0:
+        if not self.wd >= 0:
             raise DataError(f"wd is {self.wd!r}; weight decay is zero or more.")
         if self.clip is not None and not self.clip > 0:
             raise DataError(f"clip is {self.clip!r}; accepted are a positive norm and None.")
