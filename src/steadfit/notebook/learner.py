@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,7 +16,8 @@ from steadfit.models.classifier import TextClassifier
 from steadfit.models.language_model import LanguageModel
 from steadfit.notebook.data_bunch import DataBunch
 from steadfit.notebook.layers import LayerTable
-from steadfit.notebook.penalty_names import PenaltyNames, RNNTrainer, RNNTrainerNorm
+from steadfit.notebook.names import folder_name, folder_of
+from steadfit.notebook.penalty_names import PenaltyNames
 from steadfit.notebook.recorder import Recorder
 from steadfit.text.tokenizer import Tokenizer
 from steadfit.training import optimizer
@@ -25,7 +27,7 @@ from steadfit.training.evaluation import evaluate
 from steadfit.training.events import Callback
 from steadfit.training.history import History
 from steadfit.training.lr_finder import RangeTest, find_lr
-from steadfit.training.metrics import Metric, as_metric
+from steadfit.training.metrics import AnyMetric, as_metrics
 from steadfit.training.objective import Objective
 from steadfit.training.optimizer import Rate
 from steadfit.training.state import FitPlan
@@ -51,8 +53,8 @@ class Learner:
         self,
         data: DataBunch,
         objective: Objective,
-        metrics: Sequence[Metric | Callable[..., Any]],
-        callbacks: Sequence[Listener] = (),
+        metrics: AnyMetric | Sequence[AnyMetric],
+        callbacks: Listener | Sequence[Listener] = (),
         path: str | Path | None = None,
         wd: float = 0.01,
         clip: float | None = None,
@@ -62,12 +64,14 @@ class Learner:
     ) -> None:
         self.data = data
         self.objective = objective.eval()
-        self.metrics = [as_metric(metric) for metric in metrics]
-        self.callbacks = list(callbacks)
-        self.path = Path(path) if path is not None else Path(data.path)
+        self.tokenizer = Tokenizer(data.vocab)
+        self.metrics = as_metrics(metrics, labelled=self.kind == "classifier")
+        self.callbacks = _listeners(callbacks)
+        self.path = Path(data.path if path is None else path).expanduser()
         self.wd, self.clip, self.accumulate, self.bf16 = wd, clip, accumulate, bf16
         self.seed = seed
         self.recorder = Recorder(History())
+        self._trained_with = objective.penalties
         self._stage = 0
 
     @property
@@ -85,10 +89,15 @@ class Learner:
         cyc_len: int,
         max_lr: Rate = 3e-3,
         moms: tuple[float, float] = (0.8, 0.7),
+        *,
         wd: float | None = None,
-        callbacks: Sequence[Listener] = (),
+        callbacks: Listener | Sequence[Listener] = (),
     ) -> None:
-        """Train for `cyc_len` epochs on fastai 1's one-cycle curve."""
+        """Train for `cyc_len` epochs on fastai 1's one-cycle curve.
+
+        `max_lr` is a number for all layer groups, or a slice over them (see `layer_rates`); the
+        momentum falls from the first of `moms` to the second and rises again.
+        """
         self._fit(cyc_len, max_lr, "one_cycle", moms, wd, callbacks)
 
     def fit(
@@ -96,7 +105,8 @@ class Learner:
         epochs: int,
         lr: Rate = 3e-3,
         wd: float | None = None,
-        callbacks: Sequence[Listener] = (),
+        callbacks: Listener | Sequence[Listener] = (),
+        *,
         schedule: str = "constant",
         moms: tuple[float, float] = (0.9, 0.9),
     ) -> None:
@@ -109,8 +119,9 @@ class Learner:
         """Try growing rates on a copy; `recorder.plot()` draws it, `.suggestion` names a rate."""
         plan = self._plan(1, 1.0, "constant", (0.9, 0.9), None)
         batches = self.data.train_batches()
-        result = find_lr(self.objective, batches, plan, start_lr, end_lr, num_it, stop_div)
-        self.recorder.range_test = result
+        with self._penalties(self.callbacks):
+            result = find_lr(self.objective, batches, plan, start_lr, end_lr, num_it, stop_div)
+        self.recorder.keep(result)
         say(f"lr_find: the loss falls fastest at {result.suggestion:.2e}")
         return result
 
@@ -135,12 +146,17 @@ class Learner:
         """Return the table of modules, parameters and requires_grad."""
         return LayerTable.of(self.model)
 
-    def save(self, name: str) -> Path:
+    def save(self, name: str | Path) -> Path:
         """Write the model to `models/NAME`, to go on from with `load`."""
         return save_model(self._models(name), self._saved(self.model))
 
-    def load(self, name: str) -> Learner:
-        """Take back the weights of `save`; vocabulary and sizes must be the same."""
+    def load(self, name: str | Path) -> Learner:
+        """Take back the weights of `save`.
+
+        Raises:
+            DataError: vocabulary, sizes, classes or direction are not those of this learner.
+            FileFormatError: see `load_model`.
+        """
         saved = load_model(self._models(name), kind=self.kind)
         if saved.tokenizer.vocab != self.data.vocab:
             raise DataError(
@@ -148,32 +164,31 @@ class Learner:
                 f"({len(saved.tokenizer.vocab):,} words; this data has {len(self.data.vocab):,}). "
                 "Use load_encoder, which matches words, or build the data with that vocabulary."
             )
-        if saved.model.config.layer_sizes != self.model.config.layer_sizes or (
-            saved.classes != tuple(self.data.classes)
-        ):
+        if _shape(saved) != _shape(self._saved(self.model)):
             raise DataError(
-                f"{self._models(name)} has other sizes or classes than this learner; build the "
-                "learner with the config= and data it was saved with."
+                f"{self._models(name)} has other sizes, classes or another direction than this "
+                "learner; build the learner with the config= and data it was saved with."
             )
         self.model.load_state_dict(saved.model.state_dict())
         return self
 
-    def save_encoder(self, name: str) -> Path:
+    def save_encoder(self, name: str | Path) -> Path:
         """Write the encoder to `models/NAME`, with vocabulary and configuration inside."""
         return save_model(self._models(name), self._saved(self.model.encoder))
 
-    def load_encoder(self, name: str) -> None:
-        """Fill the encoder from `models/NAME` or from a folder of that path.
+    def load_encoder(self, name: str | Path) -> None:
+        """Fill the encoder from `models/NAME` or from a folder of that path; then `freeze`.
 
         Words are matched by their text; a word the saved vocabulary lacks gets the mean row.
 
         Raises:
             FileFormatError: sizes or direction differ; the message names them.
         """
-        folder = Path(name) if Path(name).is_dir() else self._models(name)
+        folder = folder_of(self.path / "models", name)
         load_encoder(self.model.encoder, self.data.vocab, folder, self.data.backwards)
+        self.freeze()
 
-    def export(self, name: str = "export") -> Path:
+    def export(self, name: str | Path = "export") -> Path:
         """Write a model folder for `load_learner` and for people: weights, tokenizer, card."""
         return save_model(self.path / folder_name(name), self._saved(self.model))
 
@@ -184,27 +199,36 @@ class Learner:
         schedule: str,
         moms: tuple[float, float],
         wd: float | None,
-        callbacks: Sequence[Listener],
+        callbacks: Listener | Sequence[Listener],
     ) -> None:
         plan = self._plan(epochs, lr, schedule, moms, wd)
-        listeners = [*self.callbacks, *callbacks]
-        names = [one for one in listeners if isinstance(one, (RNNTrainer, RNNTrainerNorm))]
+        listeners = [*self.callbacks, *_listeners(callbacks)]
+        with self._penalties(listeners):
+            self._trained_with = self.objective.penalties
+            try:
+                fit(
+                    self.objective,
+                    self.data.train_batches(),
+                    self.data.valid_batches(),
+                    plan,
+                    self.recorder.history,
+                    [EpochTable(), *(one for one in listeners if isinstance(one, Callback))],
+                    self.metrics,
+                )
+            finally:
+                self._stage += 1
+
+    @contextmanager
+    def _penalties(self, listeners: Sequence[Listener]) -> Iterator[None]:
+        """Set the penalties that the last `RNNTrainer` of `listeners` names, inside the block."""
         usual = self.objective.penalties
-        if names:
-            self.objective.penalties = names[-1].penalties
+        for one in listeners:
+            if isinstance(one, PenaltyNames):
+                self.objective.penalties = one.penalties
         try:
-            fit(
-                self.objective,
-                self.data.train_batches(),
-                self.data.valid_batches(),
-                plan,
-                self.recorder.history,
-                [EpochTable(), *(one for one in listeners if isinstance(one, Callback))],
-                self.metrics,
-            )
+            yield
         finally:
             self.objective.penalties = usual
-            self._stage += 1
 
     def _plan(
         self, epochs: int, lr: Rate, schedule: str, moms: tuple[float, float], wd: float | None
@@ -232,7 +256,7 @@ class Learner:
             )
         return batches
 
-    def _models(self, name: str) -> Path:
+    def _models(self, name: str | Path) -> Path:
         return self.path / "models" / folder_name(name)
 
     def _saved(self, model: Model) -> SavedModel:
@@ -243,12 +267,12 @@ class Learner:
             figures |= epochs[-1].metrics
         details = {
             "seed": self.seed,
-            "penalties": asdict(self.objective.penalties),
+            "penalties": asdict(self._trained_with),
             "data": self.data.store.meta,
         }
         return SavedModel(
             model,
-            Tokenizer(self.data.vocab),
+            self.tokenizer,
             tuple(self.data.classes),
             self.data.backwards,
             details,
@@ -256,16 +280,18 @@ class Learner:
         )
 
 
-def folder_name(name: str) -> str:
-    """Return the folder for a name; fastai's file endings are taken off.
+def _listeners(given: Listener | Sequence[Listener]) -> list[Listener]:
+    several = [given] if isinstance(given, Listener) else given
+    for one in several:
+        if not isinstance(one, Listener):
+            raise DataError(
+                f"A callback is {one!r}; accepted are objects of a subclass of Callback, such as "
+                "EarlyStopping(), and RNNTrainer(...) or RNNTrainerNorm(...)."
+            )
+    return list(several)
 
-    Raises:
-        DataError: the name would leave the folder it belongs in.
-    """
-    for ending in (".pkl", ".pth"):
-        if name.endswith(ending):
-            name = name.removesuffix(ending)
-            say(f"Nothing is pickled: {name} is a folder.")
-    if not name or Path(name).is_absolute() or ".." in Path(name).parts:
-        raise DataError(f"A name is {name!r}; give a plain name such as 'fine_tuned'.")
-    return name
+
+def _shape(saved: SavedModel) -> tuple[Any, ...]:
+    sizes = saved.model.config
+    decoder = (sizes.tie_weights, sizes.out_bias)
+    return sizes.layer_sizes, decoder, saved.classes, saved.backwards

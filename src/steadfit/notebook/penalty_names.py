@@ -9,10 +9,19 @@ from steadfit.training.penalty_terms import Penalties
 
 @dataclass(frozen=True)
 class RNNTrainer:
-    """AR with `alpha` and TAR with `beta`; pass it among a learner's or a fit's callbacks."""
+    """AR with `alpha` and TAR with `beta`; pass it among a learner's or a fit's callbacks.
+
+    fastai's first argument, the learner, is left out.
+
+    Raises:
+        DataError: a coefficient is not a number from zero.
+    """
 
     alpha: float = 0.0
     beta: float = 0.0
+
+    def __post_init__(self) -> None:
+        _ = self.penalties
 
     @property
     def penalties(self) -> Penalties:
@@ -22,11 +31,14 @@ class RNNTrainer:
 
 @dataclass(frozen=True)
 class RNNTrainerNorm:
-    """AR, TAR and the norm stabilizer, with the notebook's coefficients."""
+    """AR, TAR and the norm stabilizer, with the notebook's coefficients; see `RNNTrainer`."""
 
     alpha: float = 2.0
     beta: float = 1.0
     beta_norm: float = 50.0
+
+    def __post_init__(self) -> None:
+        _ = self.penalties
 
     @property
     def penalties(self) -> Penalties:

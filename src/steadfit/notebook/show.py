@@ -1,17 +1,22 @@
-"""Small tables for whoever looks: HTML in Jupyter, a drawn table in a terminal, tabs in a pipe."""
+"""Small tables and figures for whoever looks: in Jupyter, in a terminal, behind a pipe."""
 
 from __future__ import annotations
 
 import html
 import importlib
+import io
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from steadfit.core.console import say
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Show a table where the reader is.
+    """Show a table where the reader is: HTML in Jupyter, drawn in a terminal, else with tabs.
 
     Cells are texts of strangers: what is not printable (line ends, terminal control, marks that
     turn the direction of writing) is shown escaped, and HTML and markup mean nothing in them.
@@ -25,6 +30,16 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None
     else:
         for line in (columns, *cells):
             say("\t".join(line))
+
+
+def shown(figure: Figure) -> Figure:
+    """Display a figure where a notebook is running; a script gets it as a value."""
+    if _in_jupyter():
+        display = importlib.import_module("IPython.display")
+        png = io.BytesIO()
+        figure.savefig(png, format="png", dpi=100)
+        display.display(display.Image(png.getvalue()))
+    return figure
 
 
 def html_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

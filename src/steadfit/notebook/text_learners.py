@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from torch import Tensor
 
 from steadfit.core.console import say
-from steadfit.core.errors import DataError
+from steadfit.core.errors import DataError, FileFormatError
 from steadfit.files.model_folder import load_model
 from steadfit.files.transfer import load_encoder, load_language_model
 from steadfit.inference.predictor import Prediction, Predictor
@@ -23,11 +23,11 @@ from steadfit.models.config import (
 from steadfit.models.language_model import LanguageModel
 from steadfit.models.recurrent import AWDLSTM
 from steadfit.notebook.data_bunch import DataBunch
-from steadfit.notebook.learner import Learner, Listener, folder_name
-from steadfit.text.tokenizer import Tokenizer
+from steadfit.notebook.learner import Learner, Listener
+from steadfit.notebook.names import folder_name
 from steadfit.training.devices import seeded
 from steadfit.training.evaluation import evaluate, in_row_order
-from steadfit.training.metrics import Metric, accuracy, perplexity
+from steadfit.training.metrics import AnyMetric, accuracy, perplexity
 from steadfit.training.objective import ClassifierObjective, LanguageModelObjective
 from steadfit.training.penalty_terms import Penalties
 
@@ -35,7 +35,8 @@ AWD_LSTM = AWDLSTM
 awd_lstm_lm_config = LANGUAGE_MODEL_DEFAULTS
 awd_lstm_clas_config = CLASSIFIER_DEFAULTS
 
-Metrics = Sequence[Metric | Callable[..., Any]]
+Metrics = AnyMetric | Sequence[AnyMetric]
+Listeners = Listener | Sequence[Listener]
 
 
 class LanguageModelLearner(Learner):
@@ -60,7 +61,7 @@ class LanguageModelLearner(Learner):
         return self._writer().perplexities(texts)
 
     def _writer(self) -> Writer:
-        return Writer(self.model, Tokenizer(self.data.vocab), self.data.backwards)
+        return Writer(self.model, self.tokenizer, self.data.backwards)
 
 
 class TextClassifierLearner(Learner):
@@ -73,14 +74,6 @@ class TextClassifierLearner(Learner):
         """The model, in evaluation mode outside of fits."""
         assert isinstance(self.objective.model, TextClassifier)
         return self.objective.model
-
-    def load_encoder(self, name: str) -> None:
-        """Fill the encoder from `models/NAME` or a folder, then freeze all but the head.
-
-        Matching and errors are those of `Learner.load_encoder`.
-        """
-        super().load_encoder(name)
-        self.freeze()
 
     def predict(self, text: str) -> Prediction:
         """Return label, index and probabilities of a text."""
@@ -98,21 +91,21 @@ class TextClassifierLearner(Learner):
         return in_row_order(evaluate(self.objective, batches, self.bf16))
 
     def _predictor(self) -> Predictor:
-        tokenizer = Tokenizer(self.data.vocab)
-        return Predictor(self.model, tokenizer, self.data.classes, self.data.backwards)
+        return Predictor(self.model, self.tokenizer, self.data.classes, self.data.backwards)
 
 
 def language_model_learner(
     data: DataBunch,
     arch: type[AWDLSTM] = AWDLSTM,
+    *,
     drop_mult: float = 1.0,
     config: Mapping[str, Any] | None = None,
-    pretrained: str | Path | None = None,
+    pretrained: str | Path | Literal[False] | None = None,
     metrics: Metrics = (accuracy, perplexity),
     alpha: float = 2.0,
     beta: float = 1.0,
     beta_norm: float = 0.0,
-    callbacks: Sequence[Listener] = (),
+    callbacks: Listeners = (),
     path: str | Path | None = None,
     wd: float = 0.01,
     clip: float | None = None,
@@ -127,8 +120,10 @@ def language_model_learner(
         arch: `AWD_LSTM`.
         drop_mult: scales every dropout.
         config: overrides of fastai's hyperparameters, only the keys given.
-        pretrained: folder of a language model to start from; None starts from scratch.
-        metrics: shown beside the loss.
+        pretrained: folder of a language model to start from, all but the last layer group frozen;
+            None or False starts from scratch.
+        metrics: shown beside the loss: accuracy, perplexity, or for a classifier functions of
+            scikit-learn's form.
         alpha: coefficient of AR.
         beta: coefficient of TAR.
         beta_norm: coefficient of the norm stabilizer; the notebook used 50.
@@ -145,18 +140,19 @@ def language_model_learner(
         FileFormatError: `pretrained` is not a language model of these sizes.
     """
     _check(data, arch, "language-model", "language_model_learner", "label_for_lm()")
+    start = _folder(pretrained)
     sizes = AWDLSTMConfig.from_defaults(LANGUAGE_MODEL_DEFAULTS, len(data.vocab), drop_mult, config)
     with seeded(seed):
         model = LanguageModel(sizes)
-    if pretrained is None:
+    if start is None:
         _say_from_scratch("language_model_learner")
     else:
-        load_language_model(model, data.vocab, pretrained, data.backwards)
+        load_language_model(model, data.vocab, start, data.backwards)
     objective = LanguageModelObjective(model, Penalties(alpha, beta, beta_norm))
     learner = LanguageModelLearner(
         data, objective, metrics, callbacks, path, wd, clip, accumulate, bf16, seed
     )
-    if pretrained is not None:
+    if start is not None:
         learner.freeze()
     return learner
 
@@ -164,14 +160,15 @@ def language_model_learner(
 def text_classifier_learner(
     data: DataBunch,
     arch: type[AWDLSTM] = AWDLSTM,
+    *,
     drop_mult: float = 1.0,
     config: Mapping[str, Any] | None = None,
-    pretrained: str | Path | None = None,
+    pretrained: str | Path | Literal[False] | None = None,
     metrics: Metrics = (accuracy,),
     alpha: float = 2.0,
     beta: float = 1.0,
     beta_norm: float = 0.0,
-    callbacks: Sequence[Listener] = (),
+    callbacks: Listeners = (),
     path: str | Path | None = None,
     wd: float = 0.01,
     clip: float | None = None,
@@ -188,18 +185,24 @@ def text_classifier_learner(
         grad_tokens: a document's windows before its last so many tokens get no gradient.
     """
     _check(data, arch, "classifier", "text_classifier_learner", "label_from_folder()")
+    if data.bs < 2:
+        raise DataError(
+            "bs=1: batch normalisation in the classifier's head needs two documents; make the data "
+            "with bs=2 or more."
+        )
+    start = _folder(pretrained)
     sizes = AWDLSTMConfig.from_defaults(CLASSIFIER_DEFAULTS, len(data.vocab), drop_mult, config)
     with seeded(seed):
         model = TextClassifier(sizes, len(data.classes), bptt or data.bptt, grad_tokens)
-    if pretrained is None:
+    if start is None:
         _say_from_scratch("text_classifier_learner")
     else:
-        load_encoder(model.encoder, data.vocab, pretrained, data.backwards)
+        load_encoder(model.encoder, data.vocab, start, data.backwards)
     objective = ClassifierObjective(model, Penalties(alpha, beta, beta_norm))
     learner = TextClassifierLearner(
         data, objective, metrics, callbacks, path, wd, clip, accumulate, bf16, seed
     )
-    if pretrained is not None:
+    if start is not None:
         learner.freeze()
     return learner
 
@@ -214,21 +217,46 @@ def load_learner(path: str | Path, file: str | None = None) -> Predictor | Write
     Raises:
         FileFormatError: see `load_model`.
     """
-    folder = Path(path) / folder_name(file) if file is not None else Path(path)
-    if file is None and not (folder / "config.json").exists():
+    folder = Path(path).expanduser()
+    if file is not None:
+        folder = folder / folder_name(file)
+    elif folder.suffix in (".pkl", ".pth") and not folder.exists():
+        folder = folder.with_suffix("")
+    elif not (folder / "config.json").exists() and (folder / "export").is_dir():
         folder = folder / "export"
-    if load_model(folder).kind == "language-model":
-        return Writer.load(folder)
-    return Predictor.load(folder)
+    saved = load_model(folder)
+    if isinstance(saved.model, LanguageModel):
+        return Writer(saved.model, saved.tokenizer, saved.backwards)
+    if isinstance(saved.model, TextClassifier):
+        return Predictor(saved.model, saved.tokenizer, saved.classes, saved.backwards)
+    raise FileFormatError(
+        f"{folder} holds an encoder, which labels and writes nothing; load_learner reads what "
+        "export or save wrote. Use learn.load_encoder for an encoder."
+    )
 
 
-def _check(data: DataBunch, arch: object, kind: str, maker: str, call: str) -> None:
+def _check(data: object, arch: object, kind: str, maker: str, call: str) -> None:
     if arch is not AWDLSTM:
         raise DataError(f"{maker}: arch is {arch!r}; accepted is AWD_LSTM.")
+    if not isinstance(data, DataBunch):
+        raise DataError(
+            f"{maker}: data is a {type(data).__name__}; give what databunch() or load_data made."
+        )
     if data.kind != kind:
         raise DataError(
             f"{maker} needs data for a {kind}, this is for a {data.kind}; label it with {call}."
         )
+
+
+def _folder(pretrained: object) -> str | Path | None:
+    if pretrained is None or pretrained is False:
+        return None
+    if isinstance(pretrained, (str, Path)):
+        return pretrained
+    raise DataError(
+        f"pretrained is {pretrained!r}; accepted are the folder of a language model and None. "
+        "Nothing is downloaded."
+    )
 
 
 def _say_from_scratch(maker: str) -> None:

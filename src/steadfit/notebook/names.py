@@ -1,0 +1,35 @@
+"""Names that become folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from steadfit.core.console import say
+from steadfit.core.errors import DataError
+
+_PICKLES = (".pkl", ".pth")  # what fastai's names end with
+
+
+def folder_name(name: str | Path) -> str:
+    """Return the folder for a name; fastai's file endings are taken off, with a notice.
+
+    Raises:
+        DataError: the name would leave the folder it belongs in, or names none.
+    """
+    plain = str(name)
+    for ending in _PICKLES:
+        plain = plain.removesuffix(ending)
+    parts = Path(plain)
+    if not parts.parts or parts.anchor or ".." in parts.parts or "\0" in plain:
+        raise DataError(f"A name is {str(name)!r}; give a plain name such as 'fine_tuned'.")
+    if plain != str(name):
+        say(f"Nothing is pickled: {plain} is a folder.")
+    return plain
+
+
+def folder_of(folder: Path, name: str | Path) -> Path:
+    """Return the folder `name` below `folder`, or where there is none, the one of that path."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        return Path(name)
+    inside = folder / folder_name(name)
+    return Path(name) if not inside.is_dir() and Path(name).is_dir() else inside
