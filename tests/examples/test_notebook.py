@@ -61,4 +61,4 @@ def test_every_cell_runs_on_a_part_of_tiny_reviews(notebook, tiny_reviews, tmp_p
         for output in cell.get("outputs", [])
         if "image/png" in output.get("data", {})
     ]
-    assert len(figures) == 3
+    assert len(figures) == 2
