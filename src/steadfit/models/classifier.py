@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
+from steadfit.core.errors import DataError
 from steadfit.models.config import AWDLSTMConfig
 from steadfit.models.outputs import DocumentWindow, State, detach_state
-from steadfit.models.pooling import ConcatPool
+from steadfit.models.pooling import DocumentPool
 from steadfit.models.recurrent import AWDLSTM
 
 Observer = Callable[[DocumentWindow], None]
@@ -26,14 +27,23 @@ class TextClassifier(nn.Module):
         config: of the encoder; `output_p` is the head's first dropout.
         n_classes: number of classes, at least two.
         bptt: gradients flow through at most so many steps of the recurrence, as in fastai.
-        grad_tokens: windows older than a document's last so many tokens are pooled without
-            gradient, so that training memory does not grow with the document.
+        grad_tokens: windows that begin before a document's last so many tokens are pooled without
+            gradient, so that training memory does not grow with the document. The last window
+            always has a gradient.
+
+    Raises:
+        DataError: fewer than two classes, `bptt` or `grad_tokens` below one.
     """
 
     def __init__(
         self, config: AWDLSTMConfig, n_classes: int, bptt: int = 70, grad_tokens: int = 1400
     ) -> None:
         super().__init__()
+        if n_classes < 2 or bptt < 1 or grad_tokens < 1:
+            raise DataError(
+                f"{n_classes} classes, bptt {bptt}, grad_tokens {grad_tokens} were given: a "
+                "classifier needs two classes or more, the others are one or more."
+            )
         self.config = config
         self.bptt = bptt
         self.grad_tokens = grad_tokens
@@ -58,39 +68,49 @@ class TextClassifier(nn.Module):
             lengths: `(batch,)`, at least one each.
             observe: called with each window on the way: how penalties and norm curves see the
                 states. Rows come longest document first, finished documents leave.
+
+        Raises:
+            DataError: a document without a token, or longer than the batch.
         """
-        lengths, order = lengths.sort(descending=True, stable=True)
-        pool = ConcatPool.empty(
-            len(lengths), self.encoder.units, like=self.encoder.embedding.weight
-        )
-        for window in self._windows(tokens[order], lengths):
-            pool = pool.add(window)
+        ordered, order = lengths.sort(descending=True, stable=True)
+        longest, shortest = int(ordered[0]), int(ordered[-1])
+        if shortest < 1 or longest > tokens.shape[1]:
+            raise DataError(
+                f"Documents have {shortest} to {longest} tokens in a batch of {tokens.shape[1]} "
+                "steps; accepted are 1 to as many tokens as there are steps."
+            )
+        weight = self.encoder.embedding.weight
+        pool = DocumentPool(len(ordered), self.encoder.units, like=weight)
+        for window in self._windows(tokens, order, ordered):
+            pool.add(window)
             if observe is not None:
                 observe(window)
-        logits: Tensor = self.head(pool.result(lengths))
+        logits: Tensor = self.head(pool.result(ordered).to(weight.dtype))
         return logits[order.argsort()]
 
     def layer_groups(self) -> list[list[nn.Module]]:
         """Return what freezing and learning rates go by: embedding, each LSTM, head."""
         return [[self.encoder.embedding], *([rnn] for rnn in self.encoder.rnns), [self.head]]
 
-    def _windows(self, tokens: Tensor, lengths: Tensor) -> Iterator[DocumentWindow]:
-        """Yield the windows of documents sorted longest first."""
+    def _windows(self, tokens: Tensor, order: Tensor, lengths: Tensor) -> Iterator[DocumentWindow]:
+        """Yield the windows of the documents `tokens[order]`, whose lengths fall."""
+        training = torch.is_grad_enabled()
+        step = self.bptt if training else max(self.bptt, READING_WINDOW)
+        recent = max(self.grad_tokens, step)
         longest = int(lengths[0])
-        step = self.bptt if torch.is_grad_enabled() else max(self.bptt, READING_WINDOW)
         state: State | None = None
         previous: Tensor | None = None
         for start in range(0, longest, step):
             left = lengths - start
             rows = int((left > 0).sum())
-            window = tokens[:rows, start : min(start + step, longest)]
+            window = tokens[order[:rows], start : min(start + step, longest)]
             if state is not None and previous is not None:
-                state = tuple((h[:rows], c[:rows]) for h, c in state)
+                state = _rows(state, slice(rows))
                 previous = previous[:rows]
-            old = int((left > self.grad_tokens).sum()) if torch.is_grad_enabled() else 0
+            old = int((left > recent).sum()) if training else 0
             hidden, state = self._read(window, state, old)
             real = left[:rows].clamp(max=window.shape[1])
-            yield DocumentWindow(hidden, real, previous)
+            yield DocumentWindow(hidden, real, previous, old)
             state = detach_state(state)
             previous = hidden[:, -1].detach()  # only rows whose window was full go on
 
@@ -99,11 +119,12 @@ class TextClassifier(nn.Module):
         if old == 0:
             hidden, after = self.encoder(tokens, state)
             return hidden, after
+        before = self.encoder.initial_state(len(tokens)) if state is None else state
         with torch.no_grad():
-            past, past_state = self.encoder(tokens[:old], _rows(state, slice(None, old)))
+            past, past_state = self.encoder(tokens[:old], _rows(before, slice(old)))
         if old == len(tokens):
             return past, past_state
-        recent, recent_state = self.encoder(tokens[old:], _rows(state, slice(old, None)))
+        recent, recent_state = self.encoder(tokens[old:], _rows(before, slice(old, None)))
         merged = tuple(
             (torch.cat([h0, h1]), torch.cat([c0, c1]))
             for (h0, c0), (h1, c1) in zip(past_state, recent_state, strict=True)
@@ -111,5 +132,5 @@ class TextClassifier(nn.Module):
         return torch.cat([past, recent]), merged
 
 
-def _rows(state: State | None, rows: slice) -> State | None:
-    return None if state is None else tuple((h[rows], c[rows]) for h, c in state)
+def _rows(state: State, rows: slice) -> State:
+    return tuple((h[rows], c[rows]) for h, c in state)

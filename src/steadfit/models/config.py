@@ -9,6 +9,8 @@ from typing import Any
 
 from steadfit.core.errors import DataError
 
+LARGEST_SIZE = 2**24  # no model is near; the number of weights still fits an int64
+
 _SHAPE: dict[str, Any] = {
     "emb_sz": 400,
     "n_hid": 1152,
@@ -70,7 +72,8 @@ class AWDLSTMConfig:
         """Take `defaults`, replace the keys given in `overrides`, scale every dropout.
 
         Raises:
-            DataError: a key that does not exist, a size below one, a probability outside [0, 1).
+            DataError: a key that does not exist, a value of another type, a size below one, a
+                probability outside [0, 1).
         """
         unknown = sorted(set(overrides or {}) - set(defaults))
         if unknown:
@@ -78,20 +81,27 @@ class AWDLSTMConfig:
                 f"config has the unknown keys {', '.join(unknown)}; "
                 f"accepted are {', '.join(sorted(defaults))}."
             )
-        values = {**defaults, **(overrides or {})}
-        for name in values:
-            if name.endswith("_p"):
-                values[name] = values[name] * drop_mult
-        config = cls(vocab_size=vocab_size, **values)
-        config._check()
+        config = cls(vocab_size=vocab_size, **{**defaults, **(overrides or {})})
+        config._check_types()
+        dropouts = [name for name in asdict(config) if name.endswith("_p")]
+        config = replace(config, **{name: getattr(config, name) * drop_mult for name in dropouts})
+        config._check_ranges()
         return config
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> AWDLSTMConfig:
-        """Rebuild a configuration from `to_dict`."""
-        known = {field.name for field in fields(cls)}
-        config = cls(**{name: value for name, value in values.items() if name in known})
-        config._check()
+        """Rebuild a configuration from `to_dict`.
+
+        Raises:
+            DataError: a key is missing, a value is of another type or out of its range.
+        """
+        names = [field.name for field in fields(cls)]
+        missing = [name for name in names if name not in values]
+        if missing:
+            raise DataError(f"The configuration lacks {', '.join(missing)}.")
+        config = cls(**{name: values[name] for name in names})
+        config._check_types()
+        config._check_ranges()
         return config
 
     def to_dict(self) -> dict[str, Any]:
@@ -108,14 +118,34 @@ class AWDLSTMConfig:
         sizes = [self.emb_sz] + [self.n_hid] * (self.n_layers - 1) + [self.emb_sz]
         return list(pairwise(sizes))
 
-    def _check(self) -> None:
+    def _check_types(self) -> None:
+        for name, value in asdict(self).items():
+            if name in ("tie_weights", "out_bias"):
+                fits, wanted = isinstance(value, bool), "True or False"
+            elif name.endswith("_p"):
+                fits, wanted = _is_number(value, (int, float)), "a number"
+            else:
+                fits, wanted = _is_number(value, (int,)), "a whole number"
+            if not fits:
+                raise DataError(f"{name} is {value!r}; it must be {wanted}.")
+
+    def _check_ranges(self) -> None:
         for name in ("vocab_size", "emb_sz", "n_hid", "n_layers"):
-            if getattr(self, name) < 1:
-                raise DataError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name.endswith("_p") and not 0 <= value < 1:
+            value = getattr(self, name)
+            if not 1 <= value <= LARGEST_SIZE:
+                raise DataError(f"{name} is {value}; accepted are 1 to {LARGEST_SIZE:,}.")
+        if not 0 <= self.pad_token < self.vocab_size:
+            raise DataError(
+                f"pad_token is {self.pad_token}; it must be the number of one of the "
+                f"{self.vocab_size} words."
+            )
+        for name, value in asdict(self).items():
+            if name.endswith("_p") and not 0 <= value < 1:
                 raise DataError(
-                    f"{field.name} is {value:g} (after drop_mult); a dropout probability lies in "
+                    f"{name} is {value:g} (after drop_mult); a dropout probability lies in "
                     "[0, 1). Lower drop_mult or set it in config."
                 )
+
+
+def _is_number(value: object, types: tuple[type, ...]) -> bool:
+    return isinstance(value, types) and not isinstance(value, bool)

@@ -33,6 +33,7 @@ class DocumentWindow(NamedTuple):
     hidden: Tensor  # (rows, time, units)
     lengths: Tensor  # (rows,): real steps of this window, at least one
     previous: Tensor | None  # (rows, units): last output before this window; None in the first
+    old: int = 0  # so many rows, the first ones, were read without gradient so far
 
 
 def detach_state(state: State) -> State:

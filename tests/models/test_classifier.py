@@ -1,0 +1,310 @@
+from __future__ import annotations
+
+import threading
+import weakref
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from steadfit.core.errors import DataError
+from steadfit.models import classifier as module
+from steadfit.models.classifier import TextClassifier
+from steadfit.models.config import CLASSIFIER_DEFAULTS, AWDLSTMConfig
+from steadfit.models.outputs import DocumentWindow
+
+WORDS = 30
+RAGGED = st.lists(st.integers(1, 40), min_size=1, max_size=8)
+
+
+def small(bptt: int = 4, grad_tokens: int = 8, drop_mult: float = 1.0) -> TextClassifier:
+    torch.manual_seed(5)
+    config = AWDLSTMConfig.from_defaults(
+        CLASSIFIER_DEFAULTS, WORDS, drop_mult, {"emb_sz": 5, "n_hid": 7, "n_layers": 2}
+    )
+    model = TextClassifier(config, 3, bptt, grad_tokens)
+    for parameter in model.encoder.rnns.parameters():
+        nn.init.uniform_(parameter, -0.7, 0.7)  # a memory that matters
+    nn.init.normal_(model.encoder.embedding.weight)
+    for layer in (model.head[0], model.head[4]):
+        nn.init.normal_(layer.running_mean)
+        nn.init.uniform_(layer.running_var, 0.5, 2)
+    return model.eval()
+
+
+def pooling(bptt: int, grad_tokens: int) -> TextClassifier:
+    """A classifier whose head hands on what it is given."""
+    model = small(bptt, grad_tokens, drop_mult=0.0).double()
+    model.head = nn.Identity()
+    return model
+
+
+def documents(lengths: list[int], seed: int = 0) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randint(0, WORDS, (length,), generator=generator) for length in lengths]
+
+
+def batch(texts: list[Tensor], extra: int = 0, behind: int | None = 1) -> tuple[Tensor, Tensor]:
+    lengths = torch.tensor([len(text) for text in texts])
+    shape = (len(texts), int(lengths.max()) + extra)
+    tokens = torch.randint(0, WORDS, shape) if behind is None else torch.full(shape, behind)
+    for row, text in enumerate(texts):
+        tokens[row, : len(text)] = text
+    return tokens, lengths
+
+
+def plain_states(model: TextClassifier, text: Tensor) -> Tensor:
+    """Read one document in one go by the layers' own forward: (time, units)."""
+    x = model.encoder.embedding(text.unsqueeze(0))
+    for layer in model.encoder.rnns:
+        x, _ = layer(x)
+    return x.squeeze(0)
+
+
+def plain_pool(states: Tensor) -> Tensor:
+    return torch.cat([states[-1], states.max(dim=0).values, states.mean(dim=0)])
+
+
+# ---- one document, one answer --------------------------------------------------------------
+
+
+@given(RAGGED, st.integers(0, 30), st.booleans())
+def test_a_document_alone_is_the_document_in_any_batch_order_and_padding(
+    lengths: list[int], extra: int, gradients: bool
+) -> None:
+    model, texts = small(), documents(lengths)
+    with torch.set_grad_enabled(gradients):
+        alone = torch.cat([model(*batch([text])) for text in texts])
+        together = model(*batch(texts, extra, behind=None))
+        order = torch.randperm(len(texts))
+        shuffled = model(*batch([texts[i] for i in order]))
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
+    torch.testing.assert_close(shuffled, alone[order], rtol=0, atol=1e-5)
+
+
+@given(RAGGED, st.integers(1, 9), st.integers(1, 40))
+def test_pooling_by_windows_is_last_largest_and_mean_over_all_tokens(
+    lengths: list[int], bptt: int, grad_tokens: int
+) -> None:
+    model, texts = pooling(bptt, grad_tokens), documents(lengths)
+    got = model(*batch(texts, behind=None))
+    expected = torch.stack([plain_pool(plain_states(model, text)) for text in texts])
+    torch.testing.assert_close(got, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("window", [1, 3, 512])
+def test_the_window_of_reading_does_not_change_the_answer(
+    window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, texts = small(bptt=1), documents([20, 7, 1])
+    expected = model(*batch(texts))
+    monkeypatch.setattr(module, "READING_WINDOW", window)
+    with torch.no_grad():
+        torch.testing.assert_close(model(*batch(texts)), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("lengths", [[3, 0], [3, 9]])
+def test_lengths_that_do_not_fit_the_batch_are_refused(lengths: list[int]) -> None:
+    with pytest.raises(DataError, match="accepted are 1 to"):
+        small()(torch.ones(2, 5, dtype=torch.int64), torch.tensor(lengths))
+
+
+def test_two_threads_get_what_one_gets() -> None:
+    model = small()
+    batches = [batch(documents([30, 9, 2], seed)) for seed in (1, 2)]
+    with torch.no_grad():
+        expected = [model(*b) for b in batches]
+    results: list[list[Tensor]] = [[], []]
+    barrier = threading.Barrier(2)
+
+    def read(number: int) -> None:
+        with torch.no_grad():
+            for _ in range(20):
+                barrier.wait()
+                results[number].append(model(*batches[number]))
+
+    threads = [threading.Thread(target=read, args=(number,)) for number in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for got, wanted in zip(results, expected, strict=True):
+        assert len(got) == 20
+        assert all(torch.equal(value, wanted) for value in got)
+
+
+# ---- gradients -----------------------------------------------------------------------------
+
+
+def truncated_pool(model: TextClassifier, text: Tensor, bptt: int, grad_tokens: int) -> Tensor:
+    """Read one document as the docstring of the classifier says, window by window."""
+    state = [None] * len(model.encoder.rnns)
+    states = []
+    for start in range(0, len(text), bptt):
+        window = text[start : start + bptt]
+        left = len(text) - start
+        is_last = left <= bptt
+        with torch.set_grad_enabled(left <= grad_tokens or is_last):
+            x = model.encoder.embedding(window.unsqueeze(0))
+            for i, layer in enumerate(model.encoder.rnns):
+                x, (h, c) = layer(x, state[i])
+                state[i] = (h.detach(), c.detach())
+        states.append(x.squeeze(0))
+    return plain_pool(torch.cat(states))
+
+
+@given(RAGGED, st.integers(1, 9), st.integers(1, 30))
+def test_gradients_are_those_of_documents_read_one_by_one_with_old_windows_cut_off(
+    lengths: list[int], bptt: int, grad_tokens: int
+) -> None:
+    model, texts = pooling(bptt, grad_tokens).train(), documents(lengths)
+    factors = torch.randn(len(texts), 15, dtype=torch.float64)
+    parameters = list(model.encoder.parameters())
+    got = torch.autograd.grad((model(*batch(texts, behind=None)) * factors).sum(), parameters)
+    pools = [truncated_pool(model, text, bptt, grad_tokens) for text in texts]
+    expected = torch.autograd.grad((torch.stack(pools) * factors).sum(), parameters)
+    for a, b in zip(got, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-10)
+
+
+@given(RAGGED, st.integers(1, 9), st.integers(1, 30))
+def test_windows_with_gradient_are_few_and_every_document_has_one(
+    lengths: list[int], bptt: int, grad_tokens: int
+) -> None:
+    windows: list[DocumentWindow] = []
+    small(bptt, grad_tokens).train()(*batch([*documents(lengths), *documents([3])]), windows.append)
+    counts = [0] * (len(lengths) + 1)
+    for window in windows:
+        for row in range(window.old, len(window.hidden)):
+            counts[row] += 1
+        assert window.hidden.requires_grad == (window.old < len(window.hidden))
+    assert min(counts) >= 1
+    assert max(counts) <= -(-grad_tokens // bptt) + 1
+
+
+def saved_numbers(lengths: list[int]) -> int:
+    """Count the numbers that a forward pass keeps for its backward pass."""
+    kept: dict[int, int] = {}
+    alive = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        alive.append(tensor)  # so that no address is used twice
+        return tensor
+
+    model = small(bptt=5, grad_tokens=10, drop_mult=0.0).train()
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model(*batch(documents(lengths))).sum().backward()
+    return sum(kept.values())
+
+
+def test_what_training_keeps_does_not_grow_with_the_longest_document() -> None:
+    # The short document's gradient must not make every window of the long one stay.
+    assert saved_numbers([2000, 30, 7]) == saved_numbers([200, 30, 7])
+
+
+# ---- long documents ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gradients", [True, False])
+def test_a_long_document_is_read_whole_and_its_windows_are_let_go(gradients: bool) -> None:
+    model, length = small(bptt=70, grad_tokens=140, drop_mult=0.0), 20_000
+    seen, alive, most = 0, [], 0
+
+    def observe(window: DocumentWindow) -> None:
+        nonlocal seen, most, alive
+        seen += int(window.lengths.sum())
+        alive = [ref for ref in alive if ref() is not None]
+        most = max(most, len(alive))
+        alive.append(weakref.ref(window.hidden))
+
+    with torch.set_grad_enabled(gradients):
+        model(*batch(documents([length])), observe)
+    assert seen == length
+    assert most <= 2
+
+
+# ---- the windows an observer sees ----------------------------------------------------------
+
+
+@given(RAGGED, st.integers(1, 9))
+def test_an_observer_sees_every_real_step_once_and_the_output_before(
+    lengths: list[int], bptt: int
+) -> None:
+    model, texts = pooling(bptt, 10), documents(lengths)
+    windows: list[DocumentWindow] = []
+    model(*batch(texts, behind=None), windows.append)
+    longest_first = sorted(texts, key=len, reverse=True)
+    for row, text in enumerate(longest_first):
+        mine = [w for w in windows if row < len(w.hidden)]
+        states = torch.cat([w.hidden[row, : w.lengths[row]] for w in mine])
+        torch.testing.assert_close(states, plain_states(model, text), rtol=0, atol=1e-12)
+        assert mine[0].previous is None
+        for before, after in pairwise(mine):
+            assert torch.equal(after.previous[row], before.hidden[row, -1])
+
+
+# ---- make ----------------------------------------------------------------------------------
+
+
+def test_a_call_leaves_nothing_on_the_model() -> None:
+    model = small().train()
+
+    def attributes() -> set[tuple[str, str, int]]:
+        return {
+            (name, key, id(value))
+            for name, part in model.named_modules()
+            for key, value in [*vars(part).items(), *part._parameters.items()]
+        }
+
+    before = attributes()
+    model(*batch(documents([9, 3]))).sum().backward()
+    assert attributes() == before
+
+
+def test_groups_hold_every_parameter_once_words_first_head_last() -> None:
+    config = AWDLSTMConfig.from_defaults(
+        CLASSIFIER_DEFAULTS, 9, overrides={"emb_sz": 4, "n_hid": 5}
+    )
+    model = TextClassifier(config, 2)
+    groups = [[p for part in group for p in part.parameters()] for group in model.layer_groups()]
+    # Freezing to the last group leaves 8 tensors of the head, to the last but one 12.
+    assert [len(group) for group in groups] == [1, 4, 4, 4, 8]
+    assert [id(p) for group in groups for p in group] == [id(p) for p in model.parameters()]
+
+
+def test_the_head_is_that_of_fastai() -> None:
+    config = AWDLSTMConfig.from_defaults(CLASSIFIER_DEFAULTS, 9, drop_mult=0.5)
+    with torch.device("meta"):
+        head = TextClassifier(config, 2).head
+    assert [type(layer).__name__ for layer in head] == [
+        "BatchNorm1d", "Dropout", "Linear", "ReLU", "BatchNorm1d", "Dropout", "Linear",
+    ]  # fmt: skip
+    assert [tuple(p.shape) for p in head.parameters()] == [
+        (1200,), (1200,), (50, 1200), (50,), (50,), (50,), (2, 50), (2,),
+    ]  # fmt: skip
+    assert (head[1].p, head[5].p) == (0.2, 0.1)  # the second one is not scaled
+
+
+@pytest.mark.parametrize("arguments", [(1,), (2, 0), (2, 70, 0), (2, -1)])
+def test_impossible_arguments_are_refused(arguments: tuple[int, ...]) -> None:
+    with pytest.raises(DataError, match="two classes or more"):
+        TextClassifier(small().config, *arguments)
+
+
+def test_a_model_in_short_floats_answers() -> None:
+    model = small().bfloat16()
+    tokens = batch(documents([9, 3]))
+    torch.testing.assert_close(model(*tokens).float(), small()(*tokens), rtol=0.2, atol=0.2)
+
+
+def test_products_in_bfloat16_do_not_depend_on_the_batch() -> None:
+    model, texts = small(), documents([30, 17, 1, 5, 30, 29, 8])
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        together = model(*batch(texts))
+        alone = torch.cat([model(*batch([text])) for text in texts])
+    torch.testing.assert_close(alone, together, rtol=0, atol=1e-5)

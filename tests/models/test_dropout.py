@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import torch
+
+from steadfit.models.dropout import embedding_dropout, locked_dropout, weight_dropout
+
+
+def test_locked_masks_are_zero_or_scaled_one_and_the_same_at_every_step() -> None:
+    mask = locked_dropout(torch.ones(20, 6, 30), 0.2, training=True)
+    assert set(mask.unique().tolist()) == {0.0, 1.25}
+    assert torch.equal(mask, mask[:, :1].expand_as(mask))
+    assert 0.1 < (mask == 0).float().mean() < 0.3
+    assert len({tuple(row) for row in mask[:, 0].tolist()}) == 20  # a mask of its own each row
+
+
+def test_embedding_dropout_drops_whole_words_at_all_their_places() -> None:
+    weight = torch.rand(50, 8) + 1
+    tokens = torch.randint(0, 50, (10, 30))
+    got = embedding_dropout(weight, tokens, 0.4, training=True, padding_idx=1)
+    factors = got / weight[tokens]
+    torch.testing.assert_close(factors, factors[..., :1].expand_as(factors))
+    for word in range(50):
+        places = factors[tokens == word]
+        assert len(places) == 0 or bool((places == 0).all()) or bool((places > 0).all())
+    kept = factors[factors > 0]
+    torch.testing.assert_close(kept, torch.full_like(kept, 1 / 0.6))
+    assert 0 < (factors == 0).float().mean() < 0.8
+
+
+def test_weight_dropout_is_zero_or_scaled_and_its_source_gets_the_gradient() -> None:
+    weight = torch.ones(40, 40, requires_grad=True)
+    dropped = weight_dropout(weight, 0.2, training=True)
+    assert set(dropped.unique().tolist()) == {0.0, 1.25}
+    dropped.sum().backward()
+    assert torch.equal(weight.grad, dropped)
+
+
+def test_nothing_is_dropped_in_evaluation_or_at_zero() -> None:
+    x, tokens = torch.randn(2, 3, 4), torch.tensor([[0, 1], [2, 0]])
+    weight = torch.randn(3, 4)
+    for p, training in ((0.5, False), (0.0, True)):
+        assert torch.equal(locked_dropout(x, p, training), x)
+        assert torch.equal(weight_dropout(weight, p, training), weight)
+        assert torch.equal(embedding_dropout(weight, tokens, p, training, 1), weight[tokens])
