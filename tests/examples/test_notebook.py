@@ -35,7 +35,6 @@ def test_every_cell_runs_on_a_part_of_tiny_reviews(notebook, tiny_reviews, tmp_p
     assert SIZES in parameters.source
     parameters.source = parameters.source.replace(SIZES, SMALLER)
     monkeypatch.setenv("STEADFIT_EXAMPLE_REVIEWS", "160")
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     resources = {"metadata": {"path": str(tmp_path)}}
     # A cell that fails raises CellExecutionError, which shows the cell.
