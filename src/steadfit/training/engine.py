@@ -89,6 +89,7 @@ def fit(
     """
     run = Run(objective, train, valid, plan, history, metrics)
     with seeded(plan.seed, plan.stage):
+        objective.eval()
         try:
             notify(callbacks, "on_fit_begin", run)
             while run.state.epoch < plan.epochs and run.state.stop_reason is None:
