@@ -96,3 +96,10 @@ def classifier() -> MakeClassifier:
         return ClassifierObjective(model, penalties)
 
     return make
+
+
+@pytest.fixture(params=["classifier", "language_model"])
+def case(request: pytest.FixtureRequest) -> tuple[Any, Any]:
+    """Return a maker of objectives and the batches they train on."""
+    batches = "buckets" if request.param == "classifier" else "stream"
+    return request.getfixturevalue(request.param), request.getfixturevalue(batches)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,20 +10,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from steadfit.core.errors import DataError, TrainingError
 from steadfit.training.devices import seeded
 from steadfit.training.engine import Run, fit
 from steadfit.training.evaluation import evaluate
 from steadfit.training.events import MOMENTS, Callback
 from steadfit.training.history import History
-from steadfit.training.metrics import Metric, accuracy
+from steadfit.training.metrics import accuracy
 from steadfit.training.optimizer import freeze_to, make_optimizer, move_to
 from steadfit.training.penalty_terms import Penalties
 from steadfit.training.schedules import one_cycle
 from steadfit.training.state import FitPlan
 
 ALL = Penalties(2.0, 1.0, 50.0)
-MAKERS = ["classifier", "language_model"]
 
 
 def weights(objective: Any) -> dict[str, Tensor]:
@@ -35,13 +31,6 @@ def weights(objective: Any) -> dict[str, Tensor]:
 def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     assert one.keys() == other.keys()
     return all(torch.equal(value, other[name]) for name, value in one.items())
-
-
-@pytest.fixture(params=MAKERS)
-def case(request: pytest.FixtureRequest) -> tuple[Any, Any]:
-    """Return a maker of objectives and the batches they train on."""
-    batches = "buckets" if request.param == "classifier" else "stream"
-    return request.getfixturevalue(request.param), request.getfixturevalue(batches)
 
 
 class Recording(Callback):
@@ -63,23 +52,6 @@ class Recording(Callback):
                 self.action(run)
 
         return note
-
-
-class Poisoned:
-    """Batches of which one, counted over all epochs, makes the loss NaN."""
-
-    def __init__(self, batches: Any, at: int, poison: Any) -> None:
-        self.batches, self.at, self.poison, self.count = batches, at, poison, 0
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[Any]:
-        for batch in self.batches.epoch(epoch, start):
-            if self.count == self.at:
-                self.poison()
-            self.count += 1
-            yield batch
 
 
 def test_the_same_seed_gives_the_same_weights_to_the_bit_and_another_does_not(
@@ -206,54 +178,6 @@ def test_frozen_layers_do_not_move(case: tuple[Any, Any]) -> None:
     assert 0 < len(moved) < len(parameters)
 
 
-@pytest.mark.parametrize("at", [0, 4])
-@pytest.mark.parametrize("accumulate", [1, 2])
-def test_a_loss_that_is_no_number_stops_before_its_step(
-    case: tuple[Any, Any], at: int, accumulate: int
-) -> None:
-    make, batches = case
-    at = min(at, 2 * len(batches) - 1)
-    objective = make(ALL)
-    last: dict[str, Tensor] = {}
-    count = 0
-
-    def poison() -> None:
-        # No weight is touched, since weights are compared: the gradient overflows.
-        objective.penalties = Penalties(alpha=1e38, beta=1e38, beta_norm=1e38)
-
-    class Keep(Callback):
-        def on_fit_begin(self, run: Run) -> None:
-            last.update(weights(objective))
-
-        def on_step_end(self, run: Run) -> None:
-            nonlocal count
-            count += 1
-            last.update(weights(objective))
-
-    poisoned = Poisoned(batches, at, poison)
-    plan = FitPlan(2, 1e-2, accumulate=accumulate)
-    history = History()
-    with pytest.raises(TrainingError) as caught:
-        fit(objective, poisoned, None, plan, history, [Keep()])
-    assert same(weights(objective), last)
-    assert f"Step {count + 1} of " in str(caught.value)
-    assert "Lower the learning rate" in str(caught.value)
-    assert len(history.steps) == count
-    assert not objective.training
-
-
-def test_running_figures_are_put_back_with_a_refused_step(classifier: Any, buckets: Any) -> None:
-    objective = classifier()
-    before = weights(objective)
-    with torch.no_grad():
-        objective.model.head[-1].bias.fill_(torch.nan)
-    with pytest.raises(TrainingError, match="Step 1 of 3"):
-        fit(objective, buckets, None, FitPlan(1, 1e-2), History())
-    norms = [name for name in before if "running" in name or "tracked" in name]
-    assert len(norms) == 6
-    assert all(torch.equal(objective.state_dict()[name], before[name]) for name in norms)
-
-
 def test_clipping_bounds_the_gradients_norm_and_keeps_its_direction(
     language_model: Any, stream: Any
 ) -> None:
@@ -317,23 +241,6 @@ def test_callbacks_between_epochs_see_a_model_in_evaluation_mode(
     assert [name for name, training in recording.training.items() if training] == ["on_step_end"]
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("kind", [RuntimeError, KeyboardInterrupt])
-def test_an_exception_passes_and_leaves_the_model_usable(
-    classifier: Any, buckets: Any, moment: str, kind: type[BaseException]
-) -> None:
-    def fail(run: Run) -> None:
-        raise kind("stop")
-
-    objective = classifier(drop_mult=1.0)
-    before = torch.get_rng_state()
-    with pytest.raises(kind, match="stop"):
-        fit(objective, buckets, None, FitPlan(1, 1e-3), History(), [Recording(moment, fail)])
-    assert not any(module.training for module in objective.modules())
-    assert torch.equal(torch.get_rng_state(), before)
-    assert all(p.grad is None for p in objective.parameters())
-
-
 def test_stop_ends_the_fit_behind_the_epoch_with_its_validation(
     classifier: Any, buckets: Any, held_out: Any
 ) -> None:
@@ -366,36 +273,6 @@ def test_a_history_goes_on_over_fits_and_survives_json(classifier: Any, buckets:
     assert [step.step for step in history.steps] == list(range(6))
     assert history.steps[3].smoothed == pytest.approx(history.steps[3].loss)  # starts anew
     assert History.from_dict(history.to_dict()) == history
-
-
-@pytest.mark.parametrize("name", ["accuracy", "valid_loss", "seconds", "kind"])
-def test_two_figures_of_one_name_are_refused_before_training(
-    classifier: Any, buckets: Any, held_out: Any, name: str
-) -> None:
-    objective = classifier()
-    before = copy.deepcopy(weights(objective))
-    metrics = [accuracy, Metric(name, lambda evaluation: 0.0)]
-    with pytest.raises(DataError, match=name):
-        fit(objective, buckets, held_out, FitPlan(1, 1e-2), History(), metrics=metrics)
-    assert same(weights(objective), before)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "match"),
-    [
-        ({"epochs": 0}, "epochs"),
-        ({"epochs": 1.5}, "epochs"),
-        ({"accumulate": 0}, "accumulate"),
-        ({"wd": -1.0}, "wd"),
-        ({"wd": float("nan")}, "wd"),
-        ({"clip": 0.0}, "clip"),
-        ({"schedule": "linear"}, "schedule"),
-        ({"moms": (0.8, 0.7, 0.8)}, "moms"),
-    ],
-)
-def test_a_plan_that_cannot_be_followed_is_refused(wrong: dict[str, Any], match: str) -> None:
-    with pytest.raises(DataError, match=match):
-        FitPlan(**{"epochs": 1, "lr": 1e-3, **wrong})
 
 
 def test_a_seed_is_shared_by_nothing_but_equal_parts() -> None:
