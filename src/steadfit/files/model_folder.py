@@ -7,14 +7,21 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 
 from steadfit.core.atomic import atomic_folder, write_json, write_text
-from steadfit.core.errors import FileFormatError
+from steadfit.core.errors import DataError, FileFormatError
 from steadfit.files.model_card import model_card
-from steadfit.files.tensors import load_weights, refuse_pickles, save_tensors
+from steadfit.files.tensors import (
+    check_weights,
+    file_digest,
+    fill,
+    load_tensors,
+    refuse_pickles,
+    save_tensors,
+)
 from steadfit.models.classifier import TextClassifier
 from steadfit.models.config import AWDLSTMConfig
 from steadfit.models.language_model import LanguageModel
@@ -22,9 +29,25 @@ from steadfit.models.recurrent import AWDLSTM
 from steadfit.text.tokenizer import Tokenizer
 
 Kind = Literal["language-model", "classifier", "encoder"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Model = LanguageModel | TextClassifier | AWDLSTM
 FORMAT = "steadfit-model"
 FORMAT_VERSION = 1
+WEIGHTS = "model.safetensors"
+ARCHITECTURE = "AWD-LSTM"
+_OURS = {
+    "format",
+    "format_version",
+    "kind",
+    "architecture",
+    "model",
+    "backwards",
+    "classes",
+    "reading",
+    "tokenizer_fingerprint",
+    "weights_sha256",
+    "versions",
+}
 
 
 @dataclass(frozen=True)
@@ -47,29 +70,36 @@ class SavedModel:
 
 
 def save_model(folder: str | Path, saved: SavedModel) -> Path:
-    """Write a model folder, whole or not at all; a folder that stands there is replaced."""
+    """Write a model folder, whole or not at all; a model folder that stands there is replaced.
+
+    Raises:
+        FileFormatError: something else than a model folder stands there; it is left alone.
+        DataError: the model does not fit its tokenizer or classes, or details use a name of ours.
+    """
     folder = Path(folder)
     if folder.exists() and not _replaceable(folder):
         raise FileFormatError(
             f"{folder} exists and is not a Steadfit model folder, so it is not replaced. "
             "Choose another name."
         )
+    _check_saved(saved)
     config: dict[str, Any] = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "kind": saved.kind,
-        "architecture": "AWD-LSTM",
+        "architecture": ARCHITECTURE,
         "model": saved.model.config.to_dict(),
         "backwards": saved.backwards,
         "tokenizer_fingerprint": saved.tokenizer.fingerprint,
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
-        **dict(saved.details),
+        **saved.details,
     }
     if isinstance(saved.model, TextClassifier):
         config["classes"] = list(saved.classes)
         config["reading"] = {"bptt": saved.model.bptt, "grad_tokens": saved.model.grad_tokens}
     with atomic_folder(folder) as fresh:
-        save_tensors(fresh / "model.safetensors", saved.model.state_dict())
+        save_tensors(fresh / WEIGHTS, saved.model.state_dict())
+        config["weights_sha256"] = file_digest(fresh / WEIGHTS)
         write_json(fresh / "config.json", config)
         saved.tokenizer.save(fresh / "tokenizer.json")
         write_json(fresh / "metrics.json", dict(saved.metrics))
@@ -90,60 +120,159 @@ def load_model(folder: str | Path, kind: Kind | None = None) -> SavedModel:
             f"There is no model folder {folder}. A model folder is what export, save_encoder or "
             "save wrote; give its path."
         )
+    if not (folder / "config.json").is_file():
+        raise FileFormatError(
+            f"{folder} is not a Steadfit model folder: it has no config.json. Give the path of a "
+            "folder that export, save_encoder or save wrote."
+        )
     refuse_pickles(folder)
-    config = _read_config(folder, kind)
+    config = _read_config(folder / "config.json", kind)
+    sizes = _sizes(config, folder / "config.json")
     tokenizer = Tokenizer.load(folder / "tokenizer.json")
     if tokenizer.fingerprint != config["tokenizer_fingerprint"]:
         raise FileFormatError(
             f"{folder / 'tokenizer.json'} is not the tokenizer this model was trained with: the "
             "numbers of the words would be others. Take both files from the same folder."
         )
-    model = _build(config)
-    load_weights(model, folder / "model.safetensors")
-    metrics_file = folder / "metrics.json"
-    metrics = json.loads(metrics_file.read_text("utf-8")) if metrics_file.is_file() else {}
+    if sizes.vocab_size != len(tokenizer.vocab):
+        raise FileFormatError(
+            f"{folder / 'config.json'} names {sizes.vocab_size} words, the tokenizer has "
+            f"{len(tokenizer.vocab)}. It was altered; take another copy."
+        )
     return SavedModel(
-        model.eval(),
+        _read_model(config, sizes, folder / WEIGHTS).eval(),
         tokenizer,
         tuple(config.get("classes", ())),
-        bool(config.get("backwards", False)),
-        {name: config[name] for name in ("seed", "penalties", "data") if name in config},
-        metrics,
+        config.get("backwards", False),
+        {name: value for name, value in config.items() if name not in _OURS},
+        _read_json(folder / "metrics.json") if (folder / "metrics.json").is_file() else {},
     )
 
 
-def _build(config: Mapping[str, Any]) -> Model:
-    sizes = AWDLSTMConfig.from_dict(config["model"])
-    with torch.random.fork_rng():  # initial weights are drawn and thrown away
-        if config["kind"] == "language-model":
-            return LanguageModel(sizes)
-        if config["kind"] == "classifier":
-            return TextClassifier(sizes, len(config["classes"]), **config["reading"])
-        return AWDLSTM(sizes)
-
-
-def _read_config(folder: Path, kind: Kind | None) -> dict[str, Any]:
-    file = folder / "config.json"
-    try:
-        config = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+def _read_model(config: Mapping[str, Any], sizes: AWDLSTMConfig, weights: Path) -> Model:
+    tensors = load_tensors(weights)
+    if config.get("weights_sha256", file_digest(weights)) != file_digest(weights):
         raise FileFormatError(
-            f"{folder} is not a Steadfit model folder: {file.name} cannot be read ({error})."
-        ) from error
-    if not isinstance(config, dict) or config.get("format") != FORMAT:
-        raise FileFormatError(f"{file} is not the configuration of a Steadfit model.")
-    if config.get("format_version", 0) > FORMAT_VERSION:
-        raise FileFormatError(
-            f"{folder} was written in format {config['format_version']}, newer than this "
-            f"version reads ({FORMAT_VERSION}). Install a newer Steadfit."
+            f"{weights} was altered after it was saved, or is from another folder. Take another "
+            "copy of the whole folder."
         )
-    if kind is not None and config.get("kind") != kind:
+    # What a configuration asks for is compared with the file before memory is taken for it.
+    layers = sum(name.endswith("weight_hh_l0") for name in tensors)
+    if sizes.n_layers != layers:
         raise FileFormatError(
-            f"{folder} holds a {config.get('kind')}, but a {kind} is needed here. "
-            f"Give the folder of a {kind}."
+            f"{weights} holds {layers} recurrent layers, the configuration names {sizes.n_layers}."
+        )
+    with torch.device("meta"):
+        check_weights(_build(config, sizes), tensors, weights)
+    with torch.random.fork_rng(devices=[]):  # initial weights are drawn and thrown away
+        model = _build(config, sizes)
+    fill(model, tensors)
+    return model
+
+
+def _build(config: Mapping[str, Any], sizes: AWDLSTMConfig) -> Model:
+    if config["kind"] == "language-model":
+        return LanguageModel(sizes)
+    if config["kind"] == "classifier":
+        return TextClassifier(sizes, len(config["classes"]), **config["reading"])
+    return AWDLSTM(sizes)
+
+
+def _read_config(file: Path, kind: Kind | None) -> dict[str, Any]:
+    config = _read_json(file)
+    if config.get("format") != FORMAT:
+        raise FileFormatError(f"{file} is not the configuration of a Steadfit model.")
+    version: Any = config.get("format_version")
+    if not _is_count(version):
+        raise FileFormatError(f"{file}: format_version is {version!r}; it is a whole number.")
+    if version > FORMAT_VERSION:
+        raise FileFormatError(
+            f"{file.parent} was written in format {version}, newer than this version reads "
+            f"({FORMAT_VERSION}). Install a newer Steadfit."
+        )
+    if config.get("kind") not in KINDS:
+        raise FileFormatError(
+            f"{file}: kind is {config.get('kind')!r}; accepted are {', '.join(KINDS)}."
+        )
+    if kind is not None and config["kind"] != kind:
+        raise FileFormatError(
+            f"{file.parent} holds a model of kind {config['kind']}, but {kind} is needed here. "
+            "Give the folder of one."
         )
     return config
 
 
+def _sizes(config: Mapping[str, Any], file: Path) -> AWDLSTMConfig:
+    """Check every value that a model is built from and return the sizes of its layers."""
+    wrong = []
+    if config.get("architecture") != ARCHITECTURE:
+        wrong.append(f"architecture is not {ARCHITECTURE}")
+    if not isinstance(config.get("backwards", False), bool):
+        wrong.append("backwards is neither true nor false")
+    if not isinstance(config.get("tokenizer_fingerprint"), str):
+        wrong.append("tokenizer_fingerprint is missing")
+    if config["kind"] == "classifier":
+        classes, reading = config.get("classes"), config.get("reading")
+        if not _are_classes(classes):
+            wrong.append("classes is not a list of two or more different names")
+        if not isinstance(reading, dict) or set(reading) != {"bptt", "grad_tokens"}:
+            wrong.append("reading does not hold bptt and grad_tokens")
+        elif not all(map(_is_count, reading.values())):
+            wrong.append("bptt and grad_tokens are not whole numbers from 1 on")
+    if not isinstance(config.get("model"), dict):
+        wrong.append("model is missing")
+    if wrong:
+        raise FileFormatError(f"{file} was altered: {'; '.join(wrong)}. Take another copy.")
+    try:
+        return AWDLSTMConfig.from_dict(config["model"])
+    except DataError as error:
+        raise FileFormatError(f"{file} was altered: {error} Take another copy.") from error
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_bytes().decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise FileFormatError(f"{file} cannot be read ({error}). Take another copy.") from error
+    if not isinstance(content, dict):
+        raise FileFormatError(f"{file} holds no JSON object. Take another copy.")
+    return content
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31
+
+
+def _are_classes(value: Any) -> bool:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        return False
+    return len(value) >= 2 and len(set(value)) == len(value)
+
+
+def _check_saved(saved: SavedModel) -> None:
+    words = saved.model.config.vocab_size
+    if words != len(saved.tokenizer.vocab):
+        raise DataError(
+            f"The model knows {words} words, the tokenizer {len(saved.tokenizer.vocab)}; save a "
+            "model with the tokenizer it was trained with."
+        )
+    if isinstance(saved.model, TextClassifier):
+        outputs = saved.model.n_classes
+        if len(saved.classes) != outputs or not _are_classes(list(saved.classes)):
+            raise DataError(
+                f"The model scores {outputs} classes, their names are {list(saved.classes)}; give "
+                "as many different names."
+            )
+    if taken := sorted(_OURS & set(saved.details)):
+        raise DataError(f"details use {', '.join(taken)}, which the model folder writes itself.")
+
+
 def _replaceable(folder: Path) -> bool:
-    return folder.is_dir() and (not any(folder.iterdir()) or (folder / "config.json").is_file())
+    if not folder.is_dir():
+        return False
+    if not any(folder.iterdir()):
+        return True
+    try:
+        return _read_json(folder / "config.json").get("format") == FORMAT
+    except FileFormatError:
+        return False

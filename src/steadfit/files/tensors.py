@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -20,12 +22,13 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor]) -> None:
 
     A tensor that stands under two names (a tied weight) is written once, under the first.
     """
-    unique: dict[str, Tensor] = {}
-    seen: set[int] = set()
-    for name, tensor in tensors.items():
-        if tensor.data_ptr() not in seen or tensor.numel() == 0:
-            seen.add(tensor.data_ptr())
-            unique[name] = tensor.detach().cpu().contiguous()
+    tied = _tied_names(tensors)
+    unique = {
+        # A copy, because safetensors writes no two tensors that share memory.
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+        if name not in tied
+    }
     with atomic_file(path) as file:
         file.write(save(unique))
 
@@ -61,17 +64,31 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
         FileFormatError: names or shapes differ; the message names them.
     """
     tensors = load_tensors(path)
-    wanted = model.state_dict()
+    check_weights(model, tensors, path)
+    fill(model, tensors)
+
+
+def check_weights(model: nn.Module, tensors: Mapping[str, Tensor], path: str | Path) -> None:
+    """Raise unless these are the tensors of `model`, which may be on the meta device.
+
+    Raises:
+        FileFormatError: names or shapes differ; the message names them and `path`.
+    """
+    wanted = model.state_dict(keep_vars=True)
     tied = _tied_names(wanted)
-    for name, first in tied.items():
-        if name not in tensors and first in tensors:
-            tensors[name] = tensors[first]
-    differences = [f"{name} is missing" for name in wanted if name not in tensors]
+    differences = [
+        f"{name} is missing" for name in wanted if name not in tensors and name not in tied
+    ]
     differences += [f"{name} is not known" for name in tensors if name not in wanted]
     differences += [
         f"{name} has the shape {tuple(tensors[name].shape)} instead of {tuple(value.shape)}"
         for name, value in wanted.items()
         if name in tensors and tensors[name].shape != value.shape
+    ]
+    differences += [
+        f"{name} holds {tensors[name].dtype}"
+        for name, value in wanted.items()
+        if name in tensors and tensors[name].is_floating_point() != value.is_floating_point()
     ]
     if differences:
         shown = "; ".join(differences[:5]) + ("; …" if len(differences) > 5 else "")
@@ -79,13 +96,31 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
             f"The weights in {path} are of another model: {shown}. Build the model with the "
             "configuration that the weights were saved with."
         )
-    model.load_state_dict(tensors)
+
+
+def fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Copy checked weights into a model; a tied one comes from the name it was saved under."""
+    tied = _tied_names(model.state_dict(keep_vars=True))
+    model.load_state_dict({**tensors, **{name: tensors[first] for name, first in tied.items()}})
+
+
+def file_digest(path: str | Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def looks_like_pickle(path: Path) -> bool:
     """Tell by its first bytes whether a file is a pickle or a zip archive (PyTorch's format)."""
     with path.open("rb") as file:
-        head = file.read(4)
+        head = file.read(9)
+    # A safetensors file begins with the length of its header, which may happen to look like
+    # either, and goes on with the header.
+    if head[4:] == b"\0\0\0\0{":
+        return False
     return head[:2] == b"PK" or (head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05")
 
 
@@ -99,15 +134,18 @@ def refuse_pickles(folder: Path) -> None:
         if file.suffix.lower() in PICKLE_SUFFIXES or looks_like_pickle(file):
             raise FileFormatError(
                 f"{file} looks like a pickle, which can run code when opened. A Steadfit model "
-                "folder holds none; nothing of it was read. Remove the file if you trust the rest."
+                "folder holds none; it was not opened. Remove the file if you trust the rest."
             )
 
 
 def _tied_names(tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    first: dict[int, str] = {}
+    """Return the names of tensors that stand under an earlier name as well, with that name."""
+    first: dict[object, str] = {}
     tied = {}
     for name, tensor in tensors.items():
-        holder = first.setdefault(tensor.data_ptr(), name)
-        if holder != name and tensor.numel():
+        # On the meta device there are no addresses, but there the parameters are the same object.
+        place = tensor.data_ptr() or id(tensor)
+        holder = first.setdefault((place, tensor.shape, tensor.stride()), name)
+        if holder != name:
             tied[name] = holder
     return tied

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from steadfit.core.errors import FileFormatError
+from steadfit.core.errors import DataError, FileFormatError
 from steadfit.files.model_folder import SavedModel, load_model
 from steadfit.models.language_model import LanguageModel
 from steadfit.models.recurrent import AWDLSTM
@@ -45,16 +45,7 @@ def load_encoder(
             sizes; the message names them and the encoder stays as it was.
     """
     saved = load_model(folder)
-    source = saved.model.encoder if isinstance(saved.model, LanguageModel) else saved.model
-    if not isinstance(source, AWDLSTM):
-        raise FileFormatError(
-            f"{folder} holds a {saved.kind}; load_encoder reads what save_encoder or a language "
-            "model's save or export wrote."
-        )
-    _check_fit(source, encoder, saved.backwards, backwards, folder)
-    weights = source.state_dict()
-    rows = match_rows(weights["embedding.weight"], saved.tokenizer.vocab, vocab)
-    encoder.load_state_dict({**weights, "embedding.weight": rows})
+    _fill_encoder(encoder, vocab, saved, folder, backwards)
     return saved
 
 
@@ -62,18 +53,43 @@ def load_encoder(
 def load_language_model(
     model: LanguageModel, vocab: Vocab, folder: str | Path, backwards: bool = False
 ) -> None:
-    """Fill a language model, decoder included, from a saved one; errors as `load_encoder`."""
-    saved = load_encoder(model.encoder, vocab, folder, backwards)
+    """Fill a language model, decoder included, from a saved one.
+
+    Raises:
+        FileFormatError: as `load_encoder`, and where the folder holds no decoder.
+    """
+    saved = load_model(folder)
     if not isinstance(saved.model, LanguageModel):
         raise FileFormatError(
-            f"{folder} holds an {saved.kind} without a decoder; a pretrained language model is "
-            "needed here: give the folder that its export or save wrote."
+            f"{folder} holds a model of kind {saved.kind}, without a decoder; a pretrained "
+            "language model is needed here: give the folder that its export or save wrote."
         )
+    _fill_encoder(model.encoder, vocab, saved, folder, backwards)
     old, source = saved.tokenizer.vocab, saved.model.decoder
     if not model.config.tie_weights:
         model.decoder.weight.copy_(match_rows(source.weight, old, vocab))
     if model.decoder.bias is not None and source.bias is not None:
         model.decoder.bias.copy_(match_rows(source.bias, old, vocab))
+
+
+def _fill_encoder(
+    encoder: AWDLSTM, vocab: Vocab, saved: SavedModel, folder: str | Path, backwards: bool
+) -> None:
+    source = saved.model.encoder if isinstance(saved.model, LanguageModel) else saved.model
+    if not isinstance(source, AWDLSTM):
+        raise FileFormatError(
+            f"{folder} holds a {saved.kind}; load_encoder reads what save_encoder or a language "
+            "model's save or export wrote."
+        )
+    if encoder.config.vocab_size != len(vocab):
+        raise DataError(
+            f"The encoder has {encoder.config.vocab_size} words, the vocabulary {len(vocab)}; "
+            "build the encoder for this vocabulary."
+        )
+    _check_fit(source, encoder, saved.backwards, backwards, folder)
+    weights = source.state_dict()
+    rows = match_rows(weights["embedding.weight"], saved.tokenizer.vocab, vocab)
+    encoder.load_state_dict({**weights, "embedding.weight": rows})
 
 
 def _check_fit(

@@ -45,6 +45,7 @@ class TextClassifier(nn.Module):
                 "classifier needs two classes or more, the others are one or more."
             )
         self.config = config
+        self.n_classes = n_classes
         self.bptt = bptt
         self.grad_tokens = grad_tokens
         self.encoder = AWDLSTM(config)
