@@ -44,6 +44,11 @@ class Predictor:
         classes: Sequence[str],
         backwards: bool = False,
     ) -> None:
+        if len(classes) != model.n_classes:
+            raise DataError(
+                f"The model scores {model.n_classes} classes, {len(classes)} names were given; "
+                "give one for each."
+            )
         self.model = model
         self.tokenizer = tokenizer
         self.classes = tuple(classes)
@@ -72,7 +77,7 @@ class Predictor:
         """Return `(texts, classes)`, in the order of `texts`.
 
         Raises:
-            DataError: an item is not a string.
+            DataError: `texts` is one string, an item is none, or `batch_size` is below one.
         """
         if isinstance(texts, str):
             raise DataError("predict_many was given one string; give a list of texts.")
@@ -98,7 +103,12 @@ def class_probabilities(
 
     A few batches of documents are held at a time and read in order of length, so that little is
     padded.
+
+    Raises:
+        DataError: a batch size below one.
     """
+    if batch_size < 1:
+        raise DataError(f"batch_size is {batch_size}; it must be at least 1.")
     device = next(model.parameters()).device
     iterator = iter(documents)
     while part := list(islice(iterator, batch_size * SORTED_TOGETHER)):

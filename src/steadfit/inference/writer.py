@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from steadfit.core.errors import DataError
 from steadfit.files.model_folder import load_model
+from steadfit.inference.readable import join_words, undo_markers
 from steadfit.models.language_model import LanguageModel
 from steadfit.models.outputs import State
 from steadfit.text.tokenizer import Tokenizer
@@ -39,7 +41,6 @@ class Writer:
         assert isinstance(saved.model, LanguageModel)
         return cls(saved.model, saved.tokenizer, saved.backwards)
 
-    @torch.inference_mode()
     def predict(
         self, text: str, n_words: int = 1, temperature: float = 1.0, seed: int | None = None
     ) -> str:
@@ -47,14 +48,15 @@ class Writer:
 
         Args:
             text: what to go on from; it is read once.
-            n_words: tokens to draw, markers such as xxmaj included.
+            n_words: tokens to draw, markers such as xxmaj included; they are shown as what they
+                stand for.
             temperature: below one the likelier words are preferred; zero takes the likeliest.
             seed: makes the draw repeatable; None draws a new one.
 
         Raises:
-            DataError: a negative temperature or number of words.
+            DataError: a text that is no string, a negative temperature or number of words.
         """
-        if n_words < 0 or temperature < 0:
+        if n_words < 0 or not 0 <= temperature < math.inf:
             raise DataError(
                 f"n_words is {n_words} and temperature {temperature}; both are zero or more."
             )
@@ -63,26 +65,39 @@ class Writer:
             generator.seed()
         else:
             generator.manual_seed(seed)
-        ids = self._ids(text)
-        dropped, state = self._read(ids, None)
-        written: list[int] = []
-        for _ in range(n_words):
-            token = _draw(self.model.logits(dropped[0, -1]).float().cpu(), temperature, generator)
-            written.append(token)
-            dropped, state = self._read([token], state)
+        written = self._write(self._ids(text), n_words, temperature, generator)
+        tokens = [self.tokenizer.vocab.itos[token] for token in written]
         if self.backwards:
-            return " ".join([self.tokenizer.decode(written[::-1]), text]).strip()
-        return " ".join([text, self.tokenizer.decode(written)]).strip()
+            return join_words([*undo_markers(tokens[::-1]), text])
+        return join_words([text, *undo_markers(tokens)])
 
-    @torch.inference_mode()
     def perplexities(self, texts: Iterable[str]) -> Tensor:
         """Return the perplexity of each text, `(texts,)`: e to the mean loss over its tokens.
 
         Each text is read from its start marker on, on its own; the marker itself is given, not
         predicted. A text without a word has no perplexity: NaN.
+
+        Raises:
+            DataError: `texts` is one string, or an item is none.
         """
+        if isinstance(texts, str):
+            raise DataError("perplexities was given one string; give a list of texts.")
         return torch.tensor([self._mean_loss(self._ids(text)) for text in texts]).exp()
 
+    @torch.inference_mode()
+    def _write(
+        self, ids: list[int], n_words: int, temperature: float, generator: torch.Generator
+    ) -> list[int]:
+        dropped, state = self._read(ids, None)
+        written: list[int] = []
+        for _ in range(n_words):
+            if written:
+                dropped, state = self._read(written[-1:], state)
+            logits = self.model.logits(dropped[0, -1]).float().cpu()
+            written.append(_draw(logits, temperature, generator))
+        return written
+
+    @torch.inference_mode()
     def _mean_loss(self, ids: list[int]) -> float:
         state: State | None = None
         total = 0.0
@@ -112,5 +127,6 @@ def _draw(logits: Tensor, temperature: float, generator: torch.Generator) -> int
     logits[[UNK, PAD]] = -torch.inf  # neither is a word anybody would write
     if temperature == 0:
         return int(logits.argmax())
-    weights = (logits / temperature).softmax(dim=0)
+    # The largest is taken off first: a small temperature must not make two of them infinite.
+    weights = ((logits - logits.max()).double() / temperature).softmax(dim=0)
     return int(torch.multinomial(weights, 1, generator=generator))
