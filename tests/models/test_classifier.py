@@ -303,8 +303,19 @@ def test_a_model_in_short_floats_answers() -> None:
 
 
 def test_products_in_bfloat16_do_not_depend_on_the_batch() -> None:
-    model, texts = small(), documents([30, 17, 1, 5, 30, 29, 8])
+    torch.manual_seed(0)
+    sizes = {"emb_sz": 400, "n_layers": 1}  # large enough that few rows take another kernel
+    model = TextClassifier(
+        AWDLSTMConfig.from_defaults(CLASSIFIER_DEFAULTS, WORDS, overrides=sizes), 2, bptt=4
+    ).eval()
+    for parameter in model.encoder.rnns.parameters():
+        nn.init.uniform_(parameter, -0.1, 0.1)
+    nn.init.normal_(model.encoder.embedding.weight)
+    model.head = nn.Identity()
+    texts = documents([33, 17, 1, 5, 33, 22])
+    windows: list[DocumentWindow] = []
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        together = model(*batch(texts))
+        together = model(*batch(texts), windows.append)
         alone = torch.cat([model(*batch([text])) for text in texts])
     torch.testing.assert_close(alone, together, rtol=0, atol=1e-5)
+    assert [len(window.hidden) for window in windows] == [6]  # no row that nobody gave
