@@ -14,10 +14,11 @@ import pytest
 import torch
 
 from steadfit.core.errors import DataError
-from steadfit.training.callbacks import BestModel, CSVLog, EarlyStopping, EpochTable, JSONLinesLog
+from steadfit.training.callbacks import BestModel, EarlyStopping
 from steadfit.training.engine import fit
 from steadfit.training.events import Callback
 from steadfit.training.history import History
+from steadfit.training.logs import CSVLog, EpochTable, JSONLinesLog
 from steadfit.training.metrics import Metric, accuracy
 from steadfit.training.penalty_terms import Penalties
 from steadfit.training.state import FitPlan

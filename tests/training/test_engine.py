@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from steadfit.training.devices import seeded
-from steadfit.training.engine import Run, fit
+from steadfit.training.engine import fit
 from steadfit.training.evaluation import evaluate
 from steadfit.training.events import MOMENTS, Callback
 from steadfit.training.history import History
 from steadfit.training.metrics import accuracy
 from steadfit.training.optimizer import freeze_to, make_optimizer, move_to
 from steadfit.training.penalty_terms import Penalties
+from steadfit.training.run import Run
 from steadfit.training.schedules import one_cycle
 from steadfit.training.state import FitPlan
 

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from steadfit.core.errors import DataError, TrainingError
-from steadfit.training.engine import Run, fit
+from steadfit.training.engine import fit
 from steadfit.training.events import MOMENTS, Callback
 from steadfit.training.history import History
 from steadfit.training.metrics import Metric, accuracy
 from steadfit.training.penalty_terms import Penalties
+from steadfit.training.run import Run
 from steadfit.training.state import FitPlan
 
 ALL = Penalties(2.0, 1.0, 50.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from steadfit.core.errors import DataError
-from steadfit.data.token_store import TokenStore, checked_rows
+from steadfit.data.token_store import TokenStore, checked_rows, described
 from steadfit.text.vocab import PAD
 
 _CHUNK_BATCHES = 50  # batches sorted together: more pads less, fewer shuffles better
@@ -82,6 +82,11 @@ class DocumentBatches:
             )
         plan = self._shuffled(epoch) if self.shuffle else self._sorted()
         return (self._batch(rows) for rows in plan[start:])
+
+    def describe(self) -> dict[str, Any]:
+        """Return all that decides what the batches hold, as plain JSON values."""
+        names = ("batch_size", "seed", "shuffle", "backwards")
+        return {**described(self.store, self.rows), **{n: getattr(self, n) for n in names}}
 
     def _batch_cuts(self) -> NDArray[np.int64]:
         cuts = np.arange(self.batch_size, len(self.rows), self.batch_size)

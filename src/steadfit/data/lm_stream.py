@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from steadfit.core.errors import DataError
-from steadfit.data.token_store import TokenStore, checked_rows
+from steadfit.data.token_store import TokenStore, checked_rows, described
 
 
 class LMBatch(NamedTuple):
@@ -86,6 +86,11 @@ class LanguageModelStream:
                 f"to {len(self)}."
             )
         return self._windows(self._order(epoch), start)
+
+    def describe(self) -> dict[str, Any]:
+        """Return all that decides what the windows hold, as plain JSON values."""
+        names = ("batch_size", "bptt", "seed", "shuffle", "backwards")
+        return {**described(self.store, self.rows), **{n: getattr(self, n) for n in names}}
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         if not self.shuffle:

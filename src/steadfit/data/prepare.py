@@ -85,7 +85,8 @@ def prepare_tokens(
         return found
     try:
         with atomic_folder(folder) as fresh:
-            _build(fresh, corpus, vocab, counting, texts_digest, labels, {"classes": names})
+            meta = {"classes": names, "key": key}
+            _build(fresh, corpus, vocab, counting, texts_digest, labels, meta)
             if _find(folder):
                 raise _Overtaken
     except (OSError, _Overtaken):

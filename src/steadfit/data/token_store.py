@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,14 @@ def checked_rows(store: TokenStore, rows: ArrayLike) -> NDArray[np.int64]:
             f"{len(store)} documents: rows run from 0 to {len(store) - 1}."
         )
     return given.astype(np.int64)
+
+
+def described(store: TokenStore, rows: NDArray[np.int64]) -> dict[str, Any]:
+    """Return which documents of which store these are, as plain JSON values."""
+    return {
+        "store": store.meta.get("key", [len(store), int(store.lengths.sum())]),
+        "rows": blake2b(rows.tobytes(), digest_size=16).hexdigest(),
+    }
 
 
 def _open(kind: type[TokenStore], folder: Path) -> TokenStore:

@@ -21,15 +21,16 @@ from steadfit.notebook.penalty_names import PenaltyNames
 from steadfit.notebook.recorder import Recorder
 from steadfit.text.tokenizer import Tokenizer
 from steadfit.training import optimizer
-from steadfit.training.callbacks import EpochTable
 from steadfit.training.engine import fit
 from steadfit.training.evaluation import evaluate
 from steadfit.training.events import Callback
 from steadfit.training.history import History
+from steadfit.training.logs import EpochTable
 from steadfit.training.lr_finder import RangeTest, find_lr
 from steadfit.training.metrics import AnyMetric, as_metrics
 from steadfit.training.objective import Objective
 from steadfit.training.optimizer import Rate
+from steadfit.training.stages import STEPS_BETWEEN, Stages
 from steadfit.training.state import FitPlan
 
 Listener = Callback | PenaltyNames
@@ -45,6 +46,9 @@ class Learner:
         callbacks: for every fit; `RNNTrainer` and `RNNTrainerNorm` set the penalties.
         path: folder below which `models/` is written; the data's by default.
         wd, clip, accumulate, bf16, seed: see `FitPlan`.
+        checkpoint_dir: where fits keep what they need to go on after they were stopped; run the
+            same program again and finished fits are skipped, the open one goes on.
+        checkpoint_every: steps between checkpoints; one is also written as an epoch ends.
     """
 
     kind: ClassVar[Kind]
@@ -61,6 +65,8 @@ class Learner:
         accumulate: int = 1,
         bf16: bool = False,
         seed: int = 0,
+        checkpoint_dir: str | Path | None = None,
+        checkpoint_every: int = STEPS_BETWEEN,
     ) -> None:
         self.data = data
         self.objective = objective.eval()
@@ -73,6 +79,7 @@ class Learner:
         self.recorder = Recorder(History())
         self._trained_with = objective.penalties
         self._stage = 0
+        self._stages = None if checkpoint_dir is None else Stages(checkpoint_dir, checkpoint_every)
 
     @property
     def model(self) -> LanguageModel | TextClassifier:
@@ -214,6 +221,7 @@ class Learner:
                     self.recorder.history,
                     [EpochTable(), *(one for one in listeners if isinstance(one, Callback))],
                     self.metrics,
+                    self._stages,
                 )
             finally:
                 self._stage += 1

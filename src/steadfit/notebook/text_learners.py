@@ -30,6 +30,7 @@ from steadfit.training.evaluation import evaluate, in_row_order
 from steadfit.training.metrics import AnyMetric, accuracy, perplexity
 from steadfit.training.objective import ClassifierObjective, LanguageModelObjective
 from steadfit.training.penalty_terms import Penalties
+from steadfit.training.stages import STEPS_BETWEEN
 
 AWD_LSTM = AWDLSTM
 awd_lstm_lm_config = LANGUAGE_MODEL_DEFAULTS
@@ -112,6 +113,8 @@ def language_model_learner(
     accumulate: int = 1,
     bf16: bool = False,
     seed: int = 0,
+    checkpoint_dir: str | Path | None = None,
+    checkpoint_every: int = STEPS_BETWEEN,
 ) -> LanguageModelLearner:
     """Make a learner for a language model.
 
@@ -134,6 +137,9 @@ def language_model_learner(
         accumulate: batches a step.
         bf16: compute products in bfloat16.
         seed: of weights, dropout masks and order.
+        checkpoint_dir: folder of its own in which fits keep what they need to go on after they
+            were stopped.
+        checkpoint_every: steps between checkpoints.
 
     Raises:
         DataError: the data is for a classifier; a key of `config` does not exist.
@@ -150,7 +156,18 @@ def language_model_learner(
         load_language_model(model, data.vocab, start, data.backwards)
     objective = LanguageModelObjective(model, Penalties(alpha, beta, beta_norm))
     learner = LanguageModelLearner(
-        data, objective, metrics, callbacks, path, wd, clip, accumulate, bf16, seed
+        data,
+        objective,
+        metrics,
+        callbacks,
+        path,
+        wd,
+        clip,
+        accumulate,
+        bf16,
+        seed,
+        checkpoint_dir,
+        checkpoint_every,
     )
     if start is not None:
         learner.freeze()
@@ -175,6 +192,8 @@ def text_classifier_learner(
     accumulate: int = 1,
     bf16: bool = False,
     seed: int = 0,
+    checkpoint_dir: str | Path | None = None,
+    checkpoint_every: int = STEPS_BETWEEN,
     bptt: int | None = None,
     grad_tokens: int = 1400,
 ) -> TextClassifierLearner:
@@ -200,7 +219,18 @@ def text_classifier_learner(
         load_encoder(model.encoder, data.vocab, start, data.backwards)
     objective = ClassifierObjective(model, Penalties(alpha, beta, beta_norm))
     learner = TextClassifierLearner(
-        data, objective, metrics, callbacks, path, wd, clip, accumulate, bf16, seed
+        data,
+        objective,
+        metrics,
+        callbacks,
+        path,
+        wd,
+        clip,
+        accumulate,
+        bf16,
+        seed,
+        checkpoint_dir,
+        checkpoint_every,
     )
     if start is not None:
         learner.freeze()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
 from itertools import islice
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from steadfit.core.errors import DataError, TrainingError
+from steadfit.core.errors import TrainingError
 from steadfit.core.progress import progress
 from steadfit.training.devices import device_of, precision, seeded, to_device
 from steadfit.training.evaluation import Batches, evaluate
@@ -19,53 +18,11 @@ from steadfit.training.events import Callback, notify
 from steadfit.training.history import EpochRecord, History, StepRecord
 from steadfit.training.metrics import Metric
 from steadfit.training.objective import Objective
-from steadfit.training.optimizer import make_optimizer, move_to
+from steadfit.training.optimizer import move_to
 from steadfit.training.penalty_terms import Sizes
-from steadfit.training.schedules import schedule_named
-from steadfit.training.state import FitPlan, TrainState
-
-
-class Run:
-    """A fit under way, as callbacks see it."""
-
-    def __init__(
-        self,
-        objective: Objective,
-        train: Batches,
-        valid: Batches | None,
-        plan: FitPlan,
-        history: History,
-        metrics: Sequence[Metric],
-    ) -> None:
-        self.objective = objective
-        self.train = train
-        self.valid = valid
-        self.plan = plan
-        self.metrics = metrics
-        _check_names(metrics)
-        self.state = TrainState(history=history)
-        self.optimizer = make_optimizer(objective.model.layer_groups(), plan.lr, plan.wd)
-        self.schedule = schedule_named(plan.schedule)
-        self.steps_per_epoch = -(-len(train) // plan.accumulate)
-
-    @property
-    def model(self) -> nn.Module:
-        """The model that trains."""
-        return self.objective.model
-
-    @property
-    def history(self) -> History:
-        """All steps and epochs so far, of earlier fits too."""
-        return self.state.history
-
-    @property
-    def steps(self) -> int:
-        """Optimizer steps of the whole fit."""
-        return self.plan.epochs * self.steps_per_epoch
-
-    def stop(self, reason: str) -> None:
-        """End the fit after the present epoch's validation."""
-        self.state.stop_reason = reason
+from steadfit.training.run import Run
+from steadfit.training.stages import Stage, Stages
+from steadfit.training.state import FitPlan
 
 
 def fit(
@@ -76,6 +33,7 @@ def fit(
     history: History,
     callbacks: Sequence[Callback] = (),
     metrics: Sequence[Metric] = (),
+    stages: Stages | None = None,
 ) -> Run:
     """Train a model in place and add what happened to `history`.
 
@@ -83,41 +41,73 @@ def fit(
     `plan.seed` and `plan.stage`. Afterwards, whatever happened, the model is in evaluation mode;
     callbacks see it so too, but in `on_step_end`.
 
+    With `stages` it writes checkpoints and goes on from the newest one; a fit that was finished
+    before is not run again, its weights and history are taken back.
+
     Raises:
         DataError: every layer is frozen, or two metrics have one name.
         TrainingError: a loss or gradient is not finite; the weights are those before that step.
+            Or the checkpoints are of another fit.
     """
     run = Run(objective, train, valid, plan, history, metrics)
+    objective.eval()
     with seeded(plan.seed, plan.stage):
-        objective.eval()
+        stage = None if stages is None else stages.open(run, callbacks)
+        if run.state.finished:
+            return run
         try:
             notify(callbacks, "on_fit_begin", run)
-            while run.state.epoch < plan.epochs and run.state.stop_reason is None:
-                notify(callbacks, "on_epoch_begin", run)
-                _train_epoch(run, callbacks)
-                run.state.epoch += 1
-                notify(callbacks, "on_epoch_end", run)
-            notify(callbacks, "on_fit_end", run)
+            if stage is None:
+                _fit(run, callbacks, None)
+            else:
+                with stage.resumed(run, callbacks):
+                    _fit(run, callbacks, stage)
         finally:
             objective.eval()
             run.optimizer.zero_grad(set_to_none=True)
     return run
 
 
-def _train_epoch(run: Run, callbacks: Sequence[Callback]) -> None:
-    state, began, tokens = run.state, time.perf_counter(), 0
+def _fit(run: Run, callbacks: Sequence[Callback], stage: Stage | None) -> None:
+    state = run.state
+    state.begun = True
+    while state.epoch < run.plan.epochs and state.stop_reason is None:
+        _train_epoch(run, callbacks, stage)
+        _validate(run)
+        state.epoch, state.batch = state.epoch + 1, 0
+        notify(callbacks, "on_epoch_end", run)
+        if stage is not None:
+            stage.save(run, callbacks)
+    notify(callbacks, "on_fit_end", run)
+    state.finished = True
+    if stage is not None:
+        stage.save(run, callbacks)
+
+
+def _train_epoch(run: Run, callbacks: Sequence[Callback], stage: Stage | None) -> None:
+    """Make the steps of an epoch, or those that are left of it."""
+    state = run.state
+    if state.batch == 0:
+        state.recurrent, state.tokens, state.seconds = None, 0, 0.0
+        notify(callbacks, "on_epoch_begin", run)
+    began = time.perf_counter() - state.seconds
     run.objective.train()
-    state.recurrent = None
-    batches = run.train.epoch(run.plan.first_epoch + state.epoch)
-    shown = progress(
-        _grouped(batches, run.plan.accumulate), f"epoch {state.epoch}", run.steps_per_epoch
-    )
-    for group in shown:
+    batches = run.train.epoch(run.plan.first_epoch + state.epoch, state.batch)
+    left = run.steps_per_epoch - state.batch // run.plan.accumulate
+    for group in progress(_grouped(batches, run.plan.accumulate), f"epoch {state.epoch}", left):
         sizes = _step(run, group)
-        tokens += sizes.steps
+        state.batch += len(group)
+        state.tokens += sizes.steps
+        state.seconds = time.perf_counter() - began
         notify(callbacks, "on_step_end", run)
+        if stage is not None:
+            stage.step_done(run, callbacks)
     run.objective.eval()
-    trained = time.perf_counter() - began
+
+
+def _validate(run: Run) -> None:
+    """Judge the model on the validation batches and record the epoch."""
+    state, began = run.state, time.perf_counter()
     valid_loss, figures = None, {}
     if run.valid is not None and len(run.valid):
         evaluation = evaluate(run.objective, run.valid, run.plan.bf16)
@@ -129,8 +119,8 @@ def _train_epoch(run: Run, callbacks: Sequence[Callback]) -> None:
             train_loss=run.history.steps[-1].smoothed,
             valid_loss=valid_loss,
             metrics=figures,
-            seconds=time.perf_counter() - began,
-            tokens_per_second=tokens / trained,
+            seconds=state.seconds + time.perf_counter() - began,
+            tokens_per_second=state.tokens / state.seconds,
             step=len(run.history.steps),
         )
     )
@@ -191,17 +181,6 @@ def _backward(run: Run, group: Sequence[Any], sizes: Sizes) -> tuple[Tensor, dic
         for name, value in result.penalties.items():
             penalties[name] = penalties.get(name, 0) + value.detach()
     return loss, penalties
-
-
-def _check_names(metrics: Sequence[Metric]) -> None:
-    taken = {"kind", "time", *(field.name for field in fields(EpochRecord))}
-    for metric in metrics:
-        if metric.name in taken:
-            raise DataError(
-                f"Two figures of an epoch would be called {metric.name!r}; give the metric's "
-                "function another __name__."
-            )
-        taken.add(metric.name)
 
 
 def _grouped(batches: Iterable[Any], size: int) -> Iterator[list[Any]]:

@@ -22,6 +22,8 @@ class Batches(Protocol):
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Any]: ...
 
+    def describe(self) -> dict[str, Any]: ...
+
 
 @torch.no_grad()
 def evaluate(objective: Objective, batches: Batches, bf16: bool = False) -> Evaluation:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from steadfit.training.engine import Run
+    from steadfit.training.run import Run
 
 
 class Callback:
@@ -17,7 +17,7 @@ class Callback:
     """
 
     def on_fit_begin(self, run: Run) -> None:
-        """Before the first step."""
+        """Before the first step; once more, before `load_state_dict`, when a fit is resumed."""
 
     def on_epoch_begin(self, run: Run) -> None:
         """Before the first step of each epoch."""

@@ -44,6 +44,11 @@ class EpochRecord:
     tokens_per_second: float
     step: int  # steps over all fits when it ended
 
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """Losses and metrics by the names they are shown under."""
+        return {"train_loss": self.train_loss, "valid_loss": self.valid_loss, **self.metrics}
+
 
 @dataclass
 class History:

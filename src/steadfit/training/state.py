@@ -61,7 +61,12 @@ class TrainState:
 
     epoch: int = 0  # within the fit
     step: int = 0  # within the fit
+    batch: int = 0  # within the epoch, micro-batches counted
+    tokens: int = 0  # read in this epoch
+    seconds: float = 0.0  # trained in this epoch
     recurrent: State | None = None
     smoothed: SmoothedLoss = field(default_factory=SmoothedLoss)
     history: History = field(default_factory=History)
+    begun: bool = False  # on_fit_begin was called
+    finished: bool = False  # on_fit_end was called
     stop_reason: str | None = None
