@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from steadfit.core.atomic import write_json
-from steadfit.text import datasets
+from steadfit.text import movie_reviews
+from steadfit.text.laid_out import manifest
 
 FILES = {"train/neg": 60, "train/pos": 60, "test/neg": 30, "test/pos": 30, "unsup": 20}
 COMMON = [
@@ -49,5 +50,7 @@ def tiny_reviews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             text = " ".join(draw.choices(COMMON + 3 * words, k=draw.randint(8, 30)))
             (folder / name / f"{number:05}.txt").write_text(f"{text}.", encoding="utf-8")
             number += 1
-    write_json(folder / "manifest.json", datasets._manifest(folder))
+    write_json(
+        folder / "manifest.json", manifest(folder, movie_reviews.CONTENTS, movie_reviews.ORIGIN)
+    )
     return folder

