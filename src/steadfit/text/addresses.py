@@ -70,11 +70,11 @@ def _check(url: str) -> str:
         host = parts.hostname
     except ValueError as error:
         raise Refused(f"not an address ({error}): {url}") from error
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_this_machine(host or "")):
+        raise Refused(f"only https is opened, and http on this machine: {url}")
     if not host or parts.username is not None:
         raise Refused(f"not an address of a host: {url}")
-    if parts.scheme == "https" or (parts.scheme == "http" and _is_this_machine(host)):
-        return parts.scheme
-    raise Refused(f"only https is opened, and http on this machine: {url}")
+    return parts.scheme
 
 
 def _follow(url: str, location: str) -> str:

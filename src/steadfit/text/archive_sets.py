@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,12 +57,13 @@ def get(data: ArchiveSet, force: bool = False, patience: Patience | None = None)
 
 
 def _lay_out(data: ArchiveSet, folder: Path, archives: Path, patience: Patience | None) -> None:
+    # Under the lock nobody else unpacks: these are of processes that were killed.
+    for half in folder.parent.glob(f".{data.name}.*.part"):
+        shutil.rmtree(half, ignore_errors=True)
     for source in data.sources:
         path = archives / source.name
         if path.exists():
-            if (fault := source.fault(path)) is not None:
-                raise DataError(f"{path}: {fault}; delete it, or put the right archive there")
-            _unpack(data, source, path, folder)
+            _use(data, source, path, folder)
             return
     failures = []
     for source in data.sources:
@@ -77,6 +79,16 @@ def _lay_out(data: ArchiveSet, folder: Path, archives: Path, patience: Patience 
             path.unlink()
             failures.append((source.urls[0], str(error)))
     raise DataError(_no_archive(data, failures, archives))
+
+
+def _use(data: ArchiveSet, source: Source, path: Path, folder: Path) -> None:
+    """Lay the set out from an archive that was found, perhaps put there by hand."""
+    try:
+        if (fault := source.fault(path)) is not None:
+            raise DataError(f"{path}: {fault}")
+        _unpack(data, source, path, folder)
+    except DataError as error:
+        raise DataError(f"{error}; delete it, or put the right archive there") from error
 
 
 def _unpack(data: ArchiveSet, source: Source, path: Path, folder: Path) -> None:

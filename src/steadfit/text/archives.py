@@ -95,12 +95,25 @@ def _write(
             raise _Fault(f"two members would be {target!r}")
         taken.add(key)
         path = folder / target
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "xb") as file:
+        with _create(path, target) as file:
             while chunk := member.read(_CHUNK):
                 file.write(chunk)
             sizes[target] = file.tell()
     return sizes
+
+
+def _create(path: Path, name: str) -> IO[bytes]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return open(path, "xb")
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise _Fault(
+            f"the member {name!r} is a folder to another member, or the other way"
+        ) from error
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL):
+            raise _Fault(f"the member {name!r} has a name that no file can have here") from error
+        raise
 
 
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE | re.ASCII)
@@ -115,7 +128,7 @@ def _check_name(name: str) -> None:
         any(part != part.rstrip(". ") or not part for part in parts)
         or any(_DEVICES.fullmatch(part) for part in parts)
         or any(sign in name for sign in '\\:*?"<>|')
-        or any(ord(sign) < 32 for sign in name)
+        or any(sign < " " or "\ud800" <= sign <= "\udfff" for sign in name)
     ):
         raise _Fault(f"the member {name!r} has a name that could leave the folder")
 
@@ -126,7 +139,8 @@ def _tar_members(file: IO[bytes], packed: int, limits: Limits) -> Iterator[_Memb
         tar = tarfile.TarFile(fileobj=cast(IO[bytes], stream))
     for number in range(limits.members + 1):
         with _Faults():
-            info = tar.next()
+            # Asked again behind the end of an empty archive, Python 3.10 would seek backwards.
+            info = tar.next() if number or vars(tar)["firstmember"] is not None else None
             # They would grow with every member; not all of them are in the type's description.
             vars(tar).update(members=[], pax_headers={})
         if info is None:
