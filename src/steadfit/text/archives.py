@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from steadfit.core.errors import DataError
+from steadfit.core.progress import progress
 
 _CHUNK = 1 << 20
 _HEADER = 1 << 16
@@ -65,7 +66,7 @@ def unpack(
         else:
             raise DataError(f"{archive} is neither a .tar.gz nor a .zip archive")
         try:
-            return _write(members, folder, place)
+            return _write(progress(members, f"unpacking {archive.name}"), folder, place)
         except _Fault as fault:
             raise DataError(f"{archive} is not unpacked: {fault}") from fault
 
