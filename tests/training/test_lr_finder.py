@@ -143,8 +143,15 @@ def test_the_suggestion_lies_where_the_loss_falls_fastest(where: float) -> None:
 def test_the_suggestion_looks_at_neither_end() -> None:
     lrs = [10 ** (-7 + 8 * step / 99) for step in range(100)]
     losses = [5.0, 1.0] + [1.0 - 0.001 * step for step in range(95)] + [0.5, 0.0, -9.0]
-    losses[50] -= 0.05
-    assert steepest(lrs, losses) in lrs[49:51]
+    losses[50:97] = [loss - 0.05 for loss in losses[50:97]]
+    assert steepest(lrs, losses) in lrs[45:56]
+
+
+def test_a_spike_on_the_way_is_no_suggestion() -> None:
+    lrs = [10 ** (-7 + 8 * step / 99) for step in range(100)]
+    losses = [3 - 2 / (1 + math.exp(-3 * (math.log10(lr) + 2))) for lr in lrs]
+    losses[20] += 0.05
+    assert math.log10(steepest(lrs, losses)) == pytest.approx(-2, abs=8 / 99)
 
 
 def test_of_a_short_test_a_tenth_of_the_best_rate_is_suggested() -> None:
