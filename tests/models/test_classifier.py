@@ -290,6 +290,14 @@ def test_the_head_is_that_of_fastai() -> None:
     assert (head[1].p, head[5].p) == (0.2, 0.1)  # the second one is not scaled
 
 
+def test_a_head_without_biases_has_none_but_those_of_its_norms() -> None:
+    names = [
+        name
+        for name, _ in TextClassifier(small().config, 2, head_bias=False).head.named_parameters()
+    ]
+    assert names == ["0.weight", "0.bias", "2.weight", "4.weight", "4.bias", "6.weight"]
+
+
 @pytest.mark.parametrize("arguments", [(1,), (2, 0), (2, 70, 0), (2, -1)])
 def test_impossible_arguments_are_refused(arguments: tuple[int, ...]) -> None:
     with pytest.raises(DataError, match="two classes or more"):

@@ -44,6 +44,7 @@ _OURS = {
     "backwards",
     "classes",
     "reading",
+    "head_bias",
     "tokenizer_fingerprint",
     "weights_sha256",
     "versions",
@@ -97,6 +98,7 @@ def save_model(folder: str | Path, saved: SavedModel) -> Path:
     if isinstance(saved.model, TextClassifier):
         config["classes"] = list(saved.classes)
         config["reading"] = {"bptt": saved.model.bptt, "grad_tokens": saved.model.grad_tokens}
+        config["head_bias"] = saved.model.head_bias
     with atomic_folder(folder) as fresh:
         save_tensors(fresh / WEIGHTS, saved.model.state_dict())
         config["weights_sha256"] = file_digest(fresh / WEIGHTS)
@@ -174,7 +176,8 @@ def _build(config: Mapping[str, Any], sizes: AWDLSTMConfig) -> Model:
     if config["kind"] == "language-model":
         return LanguageModel(sizes)
     if config["kind"] == "classifier":
-        return TextClassifier(sizes, len(config["classes"]), **config["reading"])
+        bias = config.get("head_bias", True)  # folders from before it could be left out lack it
+        return TextClassifier(sizes, len(config["classes"]), **config["reading"], head_bias=bias)
     return AWDLSTM(sizes)
 
 
@@ -219,6 +222,8 @@ def _sizes(config: Mapping[str, Any], file: Path) -> AWDLSTMConfig:
             wrong.append("reading does not hold bptt and grad_tokens")
         elif not all(map(_is_count, reading.values())):
             wrong.append("bptt and grad_tokens are not whole numbers from 1 on")
+        if not isinstance(config.get("head_bias", True), bool):
+            wrong.append("head_bias is neither true nor false")
     if not isinstance(config.get("model"), dict):
         wrong.append("model is missing")
     if wrong:

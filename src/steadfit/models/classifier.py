@@ -31,13 +31,20 @@ class TextClassifier(nn.Module):
         grad_tokens: windows that begin before a document's last so many tokens are pooled without
             gradient, so that training memory does not grow with the document. The last window
             always has a gradient.
+        head_bias: False leaves the biases of the head's linear layers out, as fastai 2 does;
+            fastai 1 has them.
 
     Raises:
         DataError: fewer than two classes, `bptt` or `grad_tokens` below one.
     """
 
     def __init__(
-        self, config: AWDLSTMConfig, n_classes: int, bptt: int = 70, grad_tokens: int = 1400
+        self,
+        config: AWDLSTMConfig,
+        n_classes: int,
+        bptt: int = 70,
+        grad_tokens: int = 1400,
+        head_bias: bool = True,
     ) -> None:
         super().__init__()
         if n_classes < 2 or bptt < 1 or grad_tokens < 1:
@@ -49,15 +56,16 @@ class TextClassifier(nn.Module):
         self.n_classes = n_classes
         self.bptt = bptt
         self.grad_tokens = grad_tokens
+        self.head_bias = head_bias
         self.encoder = AWDLSTM(config)
         self.head = nn.Sequential(
             nn.BatchNorm1d(3 * config.emb_sz),
             nn.Dropout(config.output_p),
-            nn.Linear(3 * config.emb_sz, HEAD_UNITS),
+            nn.Linear(3 * config.emb_sz, HEAD_UNITS, bias=head_bias),
             nn.ReLU(),
             nn.BatchNorm1d(HEAD_UNITS),
             nn.Dropout(HEAD_DROPOUT),
-            nn.Linear(HEAD_UNITS, n_classes),
+            nn.Linear(HEAD_UNITS, n_classes, bias=head_bias),
         )
 
     def forward(self, tokens: Tensor, lengths: Tensor, observe: Observer | None = None) -> Tensor:
