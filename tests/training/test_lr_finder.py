@@ -12,7 +12,7 @@ import torch
 
 from steadfit.core.errors import DataError, TrainingError
 from steadfit.training.history import SmoothedLoss
-from steadfit.training.lr_finder import find_lr, steepest
+from steadfit.training.lr_finder import find_lr, halfway_down
 from steadfit.training.objective import StepResult
 from steadfit.training.optimizer import freeze_to
 from steadfit.training.penalty_terms import Penalties, Sizes
@@ -137,25 +137,24 @@ def test_state_is_carried_within_an_epoch_and_not_into_the_next() -> None:
 def test_the_suggestion_lies_where_the_loss_falls_fastest(where: float) -> None:
     lrs = [10 ** (-7 + 8 * step / 99) for step in range(100)]
     losses = [3 - 2 / (1 + math.exp(-3 * (math.log10(lr) - where))) for lr in lrs]
-    assert math.log10(steepest(lrs, losses)) == pytest.approx(where, abs=8 / 99)
+    assert math.log10(halfway_down(lrs, losses)) == pytest.approx(where, abs=8 / 99)
 
 
 def test_the_suggestion_looks_at_neither_end() -> None:
     lrs = [10 ** (-7 + 8 * step / 99) for step in range(100)]
-    losses = [5.0, 1.0] + [1.0 - 0.001 * step for step in range(95)] + [0.5, 0.0, -9.0]
-    losses[50:97] = [loss - 0.05 for loss in losses[50:97]]
-    assert steepest(lrs, losses) in lrs[45:56]
+    losses = [9.0] * 5 + [1.0] * 45 + [0.8] * 45 + [0.5, 0.0, -9.0, -9.0, -9.0]
+    assert halfway_down(lrs, losses) == lrs[49]
 
 
 def test_a_spike_on_the_way_is_no_suggestion() -> None:
     lrs = [10 ** (-7 + 8 * step / 99) for step in range(100)]
     losses = [3 - 2 / (1 + math.exp(-3 * (math.log10(lr) + 2))) for lr in lrs]
     losses[20] += 0.05
-    assert math.log10(steepest(lrs, losses)) == pytest.approx(-2, abs=8 / 99)
+    assert math.log10(halfway_down(lrs, losses)) == pytest.approx(-2, abs=8 / 99)
 
 
 def test_of_a_short_test_a_tenth_of_the_best_rate_is_suggested() -> None:
-    assert steepest([0.1, 1.0, 10.0], [2.0, 1.0, 3.0]) == pytest.approx(0.1)
+    assert halfway_down([0.1, 1.0, 10.0], [2.0, 1.0, 3.0]) == pytest.approx(0.1)
 
 
 def test_it_finds_that_a_learnable_task_wants_no_tiny_rate(classifier: Any, buckets: Any) -> None:

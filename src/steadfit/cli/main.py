@@ -26,6 +26,10 @@ def main() -> None:
 
     `STEADFIT_DEBUG=1` shows where it came from. An interrupt from the keyboard gives 130.
     """
+    # Threads that spin while they wait for each other at every time step of an LSTM slow training
+    # down six-fold where another program wants the same cores; sleeping costs next to nothing.
+    # OpenMP reads this once, when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         app()
     except SteadfitError as error:

@@ -129,7 +129,7 @@ class Learner:
         with self._penalties(self.callbacks):
             result = find_lr(self.objective, batches, plan, start_lr, end_lr, num_it, stop_div)
         self.recorder.keep(result)
-        say(f"lr_find: the loss falls fastest at {result.suggestion:.2e}")
+        say(f"lr_find: the loss is half-way down at {result.suggestion:.2e}")
         return result
 
     def validate(self) -> list[float]:

@@ -25,7 +25,7 @@ class RangeTest(NamedTuple):
 
     lrs: list[float]
     losses: list[float]
-    suggestion: float  # where the loss falls fastest
+    suggestion: float  # where the loss is half-way down
 
 
 def find_lr(
@@ -87,24 +87,25 @@ def find_lr(
             "lr_find: the loss was not finite at the very first batch, before any step; the "
             "weights are not usable. Start from other weights."
         )
-    return RangeTest(lrs, losses, steepest(lrs, losses))
+    return RangeTest(lrs, losses, halfway_down(lrs, losses))
 
 
-def steepest(
+def halfway_down(
     lrs: list[float], losses: list[float], skip_start: int = 10, skip_end: int = 5
 ) -> float:
-    """Return the rate at which the smoothed loss falls fastest on its way to its least value.
+    """Return the rate at which the smoothed loss is half-way down to its least value.
 
-    Both ends are left out, and a slope is taken over a tenth of the test: between two neighbours
-    it would be noise. Of a test too short to have a middle, a tenth of the rate with the smallest
-    loss.
+    There a curve that falls once falls fastest; unlike the steepest place it is not moved by the
+    noise between neighbours, which on a hard task is larger than any slope. Both ends are left
+    out. Of a test too short to have a middle, a tenth of the rate with the smallest loss.
     """
-    lowest = losses.index(min(losses))
-    half = max(1, len(losses) // 20)
-    places = range(skip_start + half, min(lowest, len(losses) - skip_end - half))
-    if not places:
-        return lrs[lowest] / 10
-    return lrs[min(places, key=lambda place: losses[place + half] - losses[place - half])]
+    kept = losses[skip_start : len(losses) - skip_end]
+    lowest = kept.index(min(kept)) if kept else 0
+    if lowest == 0:
+        return lrs[losses.index(min(losses))] / 10
+    half = (kept[0] + kept[lowest]) / 2
+    place = max(i for i, loss in enumerate(kept[:lowest]) if i == 0 or loss >= half)
+    return lrs[skip_start + place]
 
 
 def _endless(train: Batches) -> Iterator[tuple[bool, Any]]:
