@@ -92,8 +92,9 @@ $(VENV)/dev.stamp: $(VENV)/torch.stamp pyproject.toml constraints.txt
 	@touch $@ $(VENV)/demo.stamp
 
 # fastai, with spaCy, lives apart: it would bring its own ideas of versions into ours. Installed
-# without its dependencies, since the text module needs no torchvision; so nothing asks for CUDA
-# either. A torch that cannot do without CUDA is replaced by the build for the CPU.
+# without its dependencies, since the text module needs no torchvision (pip says that it is missing);
+# so nothing asks for CUDA either. A torch that does not start without CUDA is replaced by the build
+# for the CPU.
 $(VENV_FASTAI)/ready.stamp: constraints.txt $(wildcard tests/conformance/*.txt) | $(VENV)/dev.stamp
 	$(PY) -m venv --clear $(VENV_FASTAI)
 	$(PY_FASTAI) -m pip install --no-deps \

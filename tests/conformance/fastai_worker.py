@@ -24,6 +24,7 @@ import torch
 from fastai.basics import even_mults
 from fastai.callback.rnn import RNNRegularizer
 from fastai.callback.schedule import SchedCos, combined_cos
+from fastai.optimizer import Adam
 from fastai.text.data import (
     LMDataLoader,
     Numericalize,
@@ -40,7 +41,9 @@ from fastai.text.models.awdlstm import (
     RNNDropout,
     WeightDropout,
     awd_lstm_clas_config,
+    awd_lstm_clas_split,
     awd_lstm_lm_config,
+    awd_lstm_lm_split,
 )
 from fastai.text.models.core import get_language_model, get_text_classifier, masked_concat_pool
 from torch import Tensor, nn
@@ -227,6 +230,32 @@ def schedules(arrays: Arrays, settings: dict[str, Any]) -> Answer:
     }
 
 
+def adam(arrays: Arrays, settings: dict[str, Any]) -> Answer:
+    """Take one step of fastai's Adam for each of the gradients, without decay on the bias."""
+    layer = nn.Linear(arrays["weight"].shape[1], arrays["weight"].shape[0])
+    layer.load_state_dict({name: arrays[name] for name in ("weight", "bias")})
+    optimizer = Adam([[layer.weight], [layer.bias]], lr=settings["lr"], eps=settings["eps"])
+    optimizer.set_hypers(sqr_mom=0.99, wd=[settings["wd"], 0.0])
+    for number, momentum in enumerate(settings["momenta"]):
+        optimizer.set_hypers(mom=momentum)
+        for name, parameter in layer.named_parameters():
+            parameter.grad = arrays[f"gradient.{name}"][number]
+        optimizer.step()
+    return dict(layer.state_dict()), {}
+
+
+def layer_groups(arrays: Arrays, settings: dict[str, Any]) -> Answer:
+    """Name the weights of each layer group, as freezing and learning rates go by."""
+    if settings["of"] == "classifier":
+        model = get_text_classifier(AWD_LSTM, settings["words"], 2, config=settings["config"])
+        groups = awd_lstm_clas_split(model)
+    else:
+        model = get_language_model(AWD_LSTM, settings["words"], settings["config"])
+        groups = awd_lstm_lm_split(model)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return {}, {"groups": [sorted({names[id(p)] for p in group}) for group in groups]}
+
+
 def matching(arrays: Arrays, settings: dict[str, Any]) -> Answer:
     """Carry embedding and bias from one vocabulary to another."""
     weights = {"0.encoder.weight": arrays["weight"], "1.decoder.bias": arrays["bias"]}
@@ -249,7 +278,7 @@ TASKS: dict[str, Task] = {
     for task in (
         *(language_model, parameter_counts, classifier, classifier_defaults, ragged),
         *(encoder_keys, penalties, dropouts, vocabulary, streams, sorting, padding),
-        *(tokens, schedules, matching, versions),
+        *(tokens, schedules, adam, layer_groups, matching, versions),
     )
 }
 
