@@ -118,7 +118,8 @@ def test_a_model_of_fastais_own_sizes_scores_as_in_fastai(
     [
         ("float64", SMALL, 60, 70, EXACTLY, EXACTLY),
         ("float64", SMALL, 200, SEQ_LEN, EXACTLY, EXACTLY),  # several windows, cut at one place
-        ("float32", {}, 60, 70, OUTPUTS, GRADIENTS),
+        # Batch normalisation of outputs that are much alike makes much of their last digits.
+        ("float32", {}, 60, 70, GRADIENTS, GRADIENTS),
     ],
 )
 def test_training_has_fastais_loss_and_gradients(
