@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from steadfit.models.language_model import LanguageModel
 from steadfit.models.recurrent import AWDLSTM
 from steadfit.text.tokenizer import Tokenizer
 from steadfit.text.vocab import MARKERS, Vocab
+from tests.files.fastai_files import V1_ITOS
 
 WORDS = ("the", "film", "was", "good", "bad", ".")
 
@@ -63,3 +66,16 @@ def _make_model() -> Callable[..., Model]:
 @pytest.fixture(name="make_saved")
 def _make_saved() -> Callable[..., SavedModel]:
     return _saved
+
+
+@pytest.fixture(name="write")
+def _write(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
+    def write(
+        state: Any, itos: Any = V1_ITOS, zipped: bool = True, protocol: int = 3
+    ) -> tuple[Path, Path]:
+        weights, words = tmp_path / "lstm_fwd.pth", tmp_path / "itos.pkl"
+        torch.save(state, weights, _use_new_zipfile_serialization=zipped)
+        words.write_bytes(pickle.dumps(itos, protocol=protocol))
+        return weights, words
+
+    return write

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from steadfit.core.errors import DataError, FileFormatError
+from steadfit.files.fastai_weights import is_fastai_folder, read_fastai_folder
 from steadfit.files.model_folder import SavedModel, load_model
 from steadfit.models.language_model import LanguageModel
 from steadfit.models.recurrent import AWDLSTM
@@ -37,6 +38,12 @@ def load_encoder(
 ) -> SavedModel:
     """Fill an encoder from a saved encoder or language model, matching words by their text.
 
+    Args:
+        encoder: of any vocabulary.
+        vocab: that of the encoder.
+        folder: a model folder of ours, or one of fastai (see `read_fastai_folder`).
+        backwards: whether the encoder will read texts from their end.
+
     Returns:
         What was read.
 
@@ -44,7 +51,7 @@ def load_encoder(
         FileFormatError: it was saved by a classifier, reads in the other direction, or has other
             sizes; the message names them and the encoder stays as it was.
     """
-    saved = load_model(folder)
+    saved = _read(folder, backwards)
     _fill_encoder(encoder, vocab, saved, folder, backwards)
     return saved
 
@@ -53,12 +60,12 @@ def load_encoder(
 def load_language_model(
     model: LanguageModel, vocab: Vocab, folder: str | Path, backwards: bool = False
 ) -> None:
-    """Fill a language model, decoder included, from a saved one.
+    """Fill a language model, decoder included, from a saved one; arguments as `load_encoder`.
 
     Raises:
         FileFormatError: as `load_encoder`, and where the folder holds no decoder.
     """
-    saved = load_model(folder)
+    saved = _read(folder, backwards)
     if not isinstance(saved.model, LanguageModel):
         raise FileFormatError(
             f"{folder} holds a model of kind {saved.kind}, without a decoder; a pretrained "
@@ -70,6 +77,12 @@ def load_language_model(
         model.decoder.weight.copy_(match_rows(source.weight, old, vocab))
     if model.decoder.bias is not None and source.bias is not None:
         model.decoder.bias.copy_(match_rows(source.bias, old, vocab))
+
+
+def _read(folder: str | Path, backwards: bool) -> SavedModel:
+    if is_fastai_folder(folder):
+        return read_fastai_folder(folder, backwards)
+    return load_model(folder)
 
 
 def _fill_encoder(
