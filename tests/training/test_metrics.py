@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from functools import partial
 from typing import Any
 
@@ -63,6 +64,26 @@ def test_a_language_models_evaluation_is_that_of_the_rows_read_in_one_go(
     assert perplexity(found) == pytest.approx(math.exp(loss), rel=1e-5)
     hits = logits.argmax(1) == targets.flatten()
     assert accuracy(found) == pytest.approx(hits.float().mean().item())
+
+
+def test_nothing_of_a_language_models_tokens_is_kept_while_it_is_judged(
+    language_model: Any, stream: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objective = language_model()
+    made: list[weakref.ref[torch.Tensor]] = []
+    alive: list[int] = []
+    score = objective.score
+
+    def watched(batch: Any, state: Any) -> Any:
+        alive.append(sum(tensor() is not None for tensor in made))
+        scores = score(batch, state)
+        made.extend([weakref.ref(scores.losses), weakref.ref(scores.hits)])
+        return scores
+
+    monkeypatch.setattr(objective, "score", watched)
+    evaluate(objective, stream)
+    assert len(alive) == len(stream) > 3
+    assert max(alive) <= 2  # those of the batch before, at most
 
 
 def test_evaluating_twice_gives_the_same_and_changes_nothing(

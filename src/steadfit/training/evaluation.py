@@ -11,7 +11,7 @@ from torch import Tensor
 from steadfit.core.progress import progress
 from steadfit.models.outputs import State
 from steadfit.training.devices import device_of, precision, to_device
-from steadfit.training.metrics import Evaluation, evaluation_of
+from steadfit.training.metrics import Evaluation, Tally
 from steadfit.training.objective import Objective
 
 
@@ -27,10 +27,14 @@ class Batches(Protocol):
 
 @torch.no_grad()
 def evaluate(objective: Objective, batches: Batches, bf16: bool = False) -> Evaluation:
-    """Judge a model on all batches, in evaluation mode, from no recurrent state."""
+    """Judge a model on all batches, in evaluation mode, from no recurrent state.
+
+    Losses are added up as they come: only a classifier's probabilities, one row a document, are
+    kept.
+    """
     was_training = objective.training
     device = device_of(objective)
-    losses, hits, labels, probabilities, rows = ([] for _ in range(5))
+    tally = Tally()
     state: State | None = None
     objective.eval()
     try:
@@ -39,15 +43,12 @@ def evaluate(objective: Objective, batches: Batches, bf16: bool = False) -> Eval
             with precision(device, bf16):
                 scores = objective.score(batch, state)
             state = scores.state
-            losses.append(scores.losses.cpu())
-            hits.append(scores.hits.cpu())
+            tally.add(scores.losses, scores.hits)
             if scores.probabilities is not None:
-                probabilities.append(scores.probabilities.cpu())
-                labels.append(batch.labels.cpu())
-                rows.append(batch.rows.cpu())
+                tally.add_documents(batch.labels, scores.probabilities, batch.rows)
     finally:
         objective.train(was_training)
-    return evaluation_of(losses, hits, labels, probabilities, rows)
+    return tally.result()
 
 
 def in_row_order(evaluation: Evaluation) -> tuple[Tensor, Tensor]:

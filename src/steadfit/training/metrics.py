@@ -81,24 +81,31 @@ def _as_metric(given: AnyMetric, labelled: bool) -> Metric:
     return Metric(_name(function), compute)
 
 
-def evaluation_of(
-    losses: list[Tensor],
-    hits: list[Tensor],
-    labels: list[Tensor],
-    probabilities: list[Tensor],
-    rows: list[Tensor],
-) -> Evaluation:
-    """Put the pieces of all batches together."""
-    targets = sum(len(piece) for piece in losses)
-    loss = sum(float(piece.double().sum()) for piece in losses) / max(targets, 1)
-    return Evaluation(
-        loss,
-        targets,
-        sum(int(piece.sum()) for piece in hits),
-        torch.cat(labels) if labels else None,
-        torch.cat(probabilities) if probabilities else None,
-        torch.cat(rows) if rows else None,
-    )
+class Tally:
+    """Adds up what batches tell; of single targets nothing is kept, of documents one row each."""
+
+    def __init__(self) -> None:
+        self._loss = 0.0
+        self._targets = self._hits = 0
+        self._documents: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def add(self, losses: Tensor, hits: Tensor) -> None:
+        """Count a batch's targets; both are `(targets,)`."""
+        self._loss += float(losses.cpu().double().sum())
+        self._targets += len(losses)
+        self._hits += int(hits.sum())
+
+    def add_documents(self, labels: Tensor, probabilities: Tensor, rows: Tensor) -> None:
+        """Keep what was found for a batch's documents."""
+        self._documents.append((labels.cpu(), probabilities.cpu(), rows.cpu()))
+
+    def result(self) -> Evaluation:
+        """Return what all batches together found."""
+        loss = self._loss / max(self._targets, 1)
+        if not self._documents:
+            return Evaluation(loss, self._targets, self._hits, None, None, None)
+        documents = (torch.cat(column) for column in zip(*self._documents, strict=True))
+        return Evaluation(loss, self._targets, self._hits, *documents)
 
 
 def _name(function: Callable[..., Any]) -> str:
