@@ -28,6 +28,7 @@ from steadfit.report.figures import (
     figure_of_range_test,
     save_figure,
 )
+from steadfit.report.provenance import provenance
 from steadfit.report.tables import Column, print_table
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.text.datasets import URLs, untar_data
@@ -97,7 +98,7 @@ def run_demo(quick: bool, as_json: bool, out: Path, seed: int) -> dict[str, Any]
         "model_dir": str(model_dir),
         "figures": [str(figure) for figure in figures],
     }
-    write_json(out / "results.json", results)
+    write_json(out / "results.json", {**results, "seed": seed, "quick": quick, **provenance()})
     _show(runs, baseline, size, results)
     _classify_sentences(model_dir)
     if as_json:
