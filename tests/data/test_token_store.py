@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steadfit.core.errors import DataError, FileFormatError
-from steadfit.data import store_writer
+from steadfit.core.json_files import sealed
+from steadfit.data import store_reader, store_writer
+from steadfit.data.buckets import DocumentBatches
+from steadfit.data.lm_stream import LanguageModelStream
 from steadfit.data.token_store import TokenStore, write_store
 
 DOCUMENTS = [[2, 5, 6], [2], [], [2, 7, 7, 7]]
@@ -164,6 +168,7 @@ def test_offsets_that_do_not_rise_from_zero_to_the_end_are_refused(
     folder: Path, offsets: list[int]
 ) -> None:
     np.save(folder / "offsets.npy", np.array(offsets, np.int64))
+    forge(folder)
     with pytest.raises(FileFormatError, match="does not run from 0"):
         TokenStore.open(folder)
 
@@ -171,45 +176,65 @@ def test_offsets_that_do_not_rise_from_zero_to_the_end_are_refused(
 def test_arrays_of_another_kind_are_refused(folder: Path) -> None:
     # The same bytes on disk: 4 labels of 8 bytes either way.
     np.save(folder / "labels.npy", np.zeros(4, np.float64))
-    with pytest.raises(FileFormatError, match="float64"):
+    forge(folder)
+    with pytest.raises(FileFormatError, match="does not hold 4 numbers"):
         TokenStore.open(folder)
 
 
 def test_arrays_of_objects_are_never_unpickled(folder: Path) -> None:
     np.save(folder / "labels.npy", np.array([{}], dtype=object), allow_pickle=True)
-    change_head(folder, bytes=sizes(folder))
-    with pytest.raises(FileFormatError, match="cannot be read"):
+    forge(folder)
+    with pytest.raises(FileFormatError, match="does not hold 4 numbers"):
         TokenStore.open(folder)
 
 
-def sizes(folder: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_size for path in folder.iterdir() if path.suffix != ".json"}
+def test_ids_beyond_the_vocabulary_are_found_whoever_wrote_them(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.array([2, 5, 6, 2, 2, 7, 8, 7], np.uint16).tofile(folder / "tokens.bin")
+    forge(folder)
+    with pytest.raises(FileFormatError, match="the id 8, but the vocabulary has 8"):
+        TokenStore.open(folder)
+    monkeypatch.setattr(store_reader, "MOST_CHECKED_BYTES", 15)
+    store = TokenStore.open(folder)
+    for batches in (
+        LanguageModelStream(store, range(4), batch_size=2),
+        DocumentBatches(store, range(4)),
+    ):
+        with pytest.raises(FileFormatError, match="the id 8, but the vocabulary has 8"):
+            list(batches.epoch(0))
 
 
-def change_head(folder: Path, **changes: object) -> None:
+def forge(folder: Path, **changes: object) -> None:
+    """Change the head, and make sizes and checksums right, as somebody would who means it."""
     path = folder / "meta.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    head = json.loads(path.read_text())
+    for name in head["bytes"]:
+        head["bytes"][name] = (folder / name).stat().st_size
+        head["checksums"][name] = zlib.crc32((folder / name).read_bytes())
+    path.write_text(json.dumps(sealed(head | changes)))
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"format": "zip"}, "does not describe a token store"),
-        ({"version": 2}, "version 2"),
+        ({"version": 3}, "version 3"),
         ({"documents": -1}, "lacks counts"),
-        ({"documents": 3}, "shape"),
+        ({"documents": 3}, "does not hold 4 numbers"),
         ({"tokens": 7}, "does not run"),
         ({"vocab_size": "8"}, "lacks counts"),
         ({"vocab_size": 70_000}, "uint32"),
         ({"dtype": "uint32"}, "uint16"),
-        ({"bytes": {}}, "offsets"),
+        ({"bytes": {}}, "lacks counts"),
+        ({"bytes": {"../x": 1}, "checksums": {"../x": 1}}, "lacks counts"),
         ({"meta": None}, "lacks counts"),
     ],
 )
 def test_a_head_that_does_not_fit_the_files_is_refused(
     folder: Path, changes: dict[str, object], message: str
 ) -> None:
-    change_head(folder, **changes)
+    forge(folder, **changes)
     with pytest.raises(FileFormatError, match=message):
         TokenStore.open(folder)
 

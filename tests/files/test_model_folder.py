@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from steadfit.core.errors import DataError, FileFormatError
+from steadfit.core.json_files import sealed
 from steadfit.files import model_folder
 from steadfit.files.model_folder import Kind, Model, SavedModel, load_model, save_model
 from steadfit.files.tensors import load_tensors, save_tensors
@@ -43,7 +44,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 def change_config(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     config = json.loads((folder / "config.json").read_text("utf-8"))
     change(config)
-    (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    # With its checksum, as somebody would who means it.
+    (folder / "config.json").write_text(json.dumps(sealed(config)), "utf-8")
 
 
 # ---- there and back ------------------------------------------------------------------------
@@ -311,7 +313,7 @@ def test_a_tokenizer_of_another_model_is_refused(
 
 def test_a_newer_format_asks_for_a_newer_version(saved_folder: SavedFolder) -> None:
     folder = saved_folder("classifier")
-    change_config(folder, lambda c: c.update(format_version=2))
+    change_config(folder, lambda c: c.update(format_version=3))
     with pytest.raises(FileFormatError, match="newer Steadfit"):
         load_model(folder)
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from steadfit.core.errors import DataError, FileFormatError
+from steadfit.core.json_files import sealed
 from steadfit.notebook import data_bunch, show
 from steadfit.notebook.data_bunch import DataBunch, load_data
 from steadfit.notebook.show import html_table, show_table
@@ -164,7 +165,7 @@ def test_saving_again_replaces_what_was_saved_even_what_is_being_read(
 def test_damaged_settings_are_refused(tmp_path: Path, change: dict[str, Any], says: str) -> None:
     language_model(tmp_path).save("data")
     path = tmp_path / "data" / "settings.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    path.write_text(json.dumps(sealed(json.loads(path.read_text()) | change)))
     with pytest.raises(FileFormatError, match=says):
         load_data(tmp_path, "data")
 

@@ -119,7 +119,7 @@ class DocumentBatches:
         lengths = self.store.lengths[rows]
         tokens = np.full((len(rows), lengths.max()), PAD, np.int64)
         for place, (row, length) in enumerate(zip(rows, lengths, strict=True)):
-            document = self.store[row]
+            document = self.store.checked(self.store[row])
             tokens[place, :length] = document[::-1] if self.backwards else document
         labels = self.store.labels
         return DocumentBatch(

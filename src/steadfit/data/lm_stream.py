@@ -112,7 +112,7 @@ class LanguageModelStream:
             positions = row_begins + np.arange(low, high + 1)
             # Counting the ends at or before a position passes over documents without tokens.
             document = np.searchsorted(ends, positions, side="right")
-            ids = self.store.tokens[sign * positions + shift[document]]
+            ids = self.store.checked(self.store.tokens[sign * positions + shift[document]])
             yield LMBatch(_tensor(ids[:, :-1]), _tensor(ids[:, 1:]))
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from steadfit.core.atomic import atomic_folder, write_text
 from steadfit.core.errors import DataError, FileFormatError
 from steadfit.core.home import home
+from steadfit.core.json_files import read_json
 from steadfit.core.progress import progress
 from steadfit.data.store_writer import VERSION, StoreWriter
 from steadfit.data.token_store import TokenStore
@@ -28,6 +29,7 @@ from steadfit.text.words import WordEncoder
 
 _BLOCK = 1 << 20  # ids counted at a time
 _DIGEST_BYTES = 16
+_ADVICE = "Delete the folder and prepare the texts again."
 
 
 def prepare_tokens(
@@ -105,19 +107,29 @@ def open_tokens(folder: str | Path) -> tuple[TokenStore, Vocab]:
     """
     store = TokenStore.open(folder)
     path = Path(folder) / "vocab.json"
+    itos = read_json(path, _ADVICE).get("itos")
     try:
-        itos = json.loads(path.read_text(encoding="utf-8"))["itos"]
-        vocab = Vocab(itos)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise FileFormatError(
-            f"{path} cannot be read ({error!r}): delete the folder and prepare the texts again."
-        ) from error
+        vocab = Vocab(itos if isinstance(itos, list) else [])
+    except DataError as error:
+        raise FileFormatError(f"{path} holds no vocabulary. {error} {_ADVICE}") from error
     if len(vocab) != store.vocab_size or vocab.fingerprint != store.meta.get("vocab"):
-        raise FileFormatError(
-            f"{path} is not the vocabulary of this token store: delete the folder and prepare the "
-            "texts again."
-        )
+        raise FileFormatError(f"{path} is not the vocabulary of this token store. {_ADVICE}")
+    _check_classes(store)
     return store, vocab
+
+
+def _check_classes(store: TokenStore) -> None:
+    classes, labels = store.meta.get("classes"), store.labels
+    if classes is None and labels is None:
+        return
+    named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
+    if classes is None or not named or len(set(classes)) != len(classes) or labels is None:
+        raise FileFormatError(f"{store.folder / 'meta.json'} names no classes. {_ADVICE}")
+    if labels.size and not 0 <= labels.min() <= labels.max() < len(classes):
+        raise FileFormatError(
+            f"{store.folder / 'labels.npy'} holds labels beyond the {len(classes)} classes. "
+            f"{_ADVICE}"
+        )
 
 
 class _Overtaken(Exception):

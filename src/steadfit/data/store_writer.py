@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,9 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from steadfit.core.atomic import write_json
 from steadfit.core.errors import DataError
+from steadfit.core.json_files import sealed
 
 FORMAT = "steadfit-token-store"
-VERSION = 1
+VERSION = 2  # 1 had no checksums
+FILES = ("tokens.bin", "offsets.npy", "labels.npy", "split.npy")  # the first two always
 PARTS = ("train", "valid", "test")  # a document's code in split.npy is its place here
 
 _BLOCK = 1 << 20  # ids held before they are written
@@ -34,7 +37,7 @@ class StoreWriter:
         self._folder = folder
         self._vocab_size = vocab_size
         self._dtype = id_dtype(vocab_size)
-        self._names = ["tokens.bin"]
+        self._checksums = {"tokens.bin": 0}
         self._file = (folder / "tokens.bin").open("wb")
         self._waiting: list[NDArray[np.int64]] = []
         self._waiting_tokens = 0
@@ -89,10 +92,11 @@ class StoreWriter:
             "documents": documents,
             "tokens": int(offsets[-1]),
             "dtype": self._dtype.name,
-            "bytes": {name: (self._folder / name).stat().st_size for name in self._names},
+            "bytes": {name: (self._folder / name).stat().st_size for name in self._checksums},
+            "checksums": self._checksums,
             "meta": dict(meta or {}),
         }
-        write_json(self._folder / "meta.json", head)
+        write_json(self._folder / "meta.json", sealed(head))
 
     def _write(self) -> None:
         if not self._waiting:
@@ -104,11 +108,14 @@ class StoreWriter:
                 f"Token ids from {block.min()} to {block.max()} were given, but the vocabulary "
                 f"has {self._vocab_size} tokens: encode the texts with the vocabulary named here."
             )
-        block.astype(self._dtype).tofile(self._file)
+        ids = block.astype(self._dtype)
+        ids.tofile(self._file)
+        self._checksums["tokens.bin"] = zlib.crc32(ids.data, self._checksums["tokens.bin"])
 
     def _save(self, name: str, values: NDArray[Any], dtype: str) -> None:
-        self._names.append(f"{name}.npy")
-        np.save(self._folder / self._names[-1], values.astype(dtype), allow_pickle=False)
+        path = self._folder / f"{name}.npy"
+        np.save(path, values.astype(dtype), allow_pickle=False)
+        self._checksums[path.name] = zlib.crc32(path.read_bytes())
 
 
 def id_dtype(vocab_size: int) -> np.dtype[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
@@ -14,9 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from steadfit.core.atomic import atomic_folder
 from steadfit.core.errors import DataError, FileFormatError
-from steadfit.data.store_writer import FORMAT, PARTS, VERSION, StoreWriter, id_dtype
+from steadfit.data.store_reader import read_store
+from steadfit.data.store_writer import PARTS, StoreWriter
 
-_ADVICE = "Delete the folder and prepare the texts again."
+_BLOCK = 1 << 20  # ids looked at together
 
 
 class TokenStore:
@@ -56,12 +56,18 @@ class TokenStore:
 
     @classmethod
     def open(cls, folder: str | Path) -> TokenStore:
-        """Open a store for reading, after its sizes and versions are found right.
+        """Open a store for reading, after it was compared with what was written.
+
+        Sizes, versions and the checksums of all files are right then, and every id is below
+        `vocab_size`. Only a `tokens.bin` of more than 4 GiB is not read for that; its ids are
+        compared with `vocab_size` as batches are made. Checksums tell damage, not an intruder:
+        who can write the files can write the checksums, and gets other numbers in, but no code.
+        The files must not change while the store is open.
 
         Raises:
             FileFormatError: The folder is missing or is not a whole store of this version.
         """
-        return _open(cls, Path(folder))
+        return cls(Path(folder), *read_store(Path(folder)))
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -76,6 +82,19 @@ class TokenStore:
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         return (self[row] for row in range(len(self)))
+
+    def checked(self, ids: NDArray[Any]) -> NDArray[Any]:
+        """Return `ids`, read from `tokens`, if all are of the vocabulary.
+
+        Raises:
+            FileFormatError: One is not, and would be no row of an embedding.
+        """
+        if ids.size and ids.max() >= self.vocab_size:
+            raise FileFormatError(
+                f"{self.folder / 'tokens.bin'} holds the id {ids.max()}, but the vocabulary has "
+                f"{self.vocab_size}. Delete the folder and prepare the texts again."
+            )
+        return ids
 
     def rows(self, part: str) -> NDArray[np.int64]:
         """Return the rows of "train", "valid" or "test", ascending.
@@ -132,97 +151,15 @@ def checked_rows(store: TokenStore, rows: ArrayLike) -> NDArray[np.int64]:
 def described(store: TokenStore, rows: NDArray[np.int64]) -> dict[str, Any]:
     """Return which documents of which store these are, as plain JSON values."""
     return {
-        "store": store.meta.get("key", [len(store), int(store.lengths.sum())]),
+        "store": store.meta.get("key") or _content(store),
         "rows": blake2b(rows.tobytes(), digest_size=16).hexdigest(),
     }
 
 
-def _open(kind: type[TokenStore], folder: Path) -> TokenStore:
-    head = _head(folder)
-    for name, size in head["bytes"].items():
-        path = folder / name
-        try:
-            found = path.stat().st_size
-        except OSError as error:
-            raise FileFormatError(f"{path} is missing or out of reach. {_ADVICE}") from error
-        if found != size:
-            raise FileFormatError(
-                f"{path} has {found} bytes instead of {size}: it is damaged. {_ADVICE}"
-            )
-    documents, tokens = head["documents"], head["tokens"]
-    dtype = id_dtype(head["vocab_size"])
-    offsets = _load(folder, head, "offsets", np.dtype("<i8"), documents + 1)
-    labels = _load(folder, head, "labels", np.dtype("<i8"), documents)
-    split = _load(folder, head, "split", np.dtype("|i1"), documents)
-    if offsets is None or offsets[0] != 0 or offsets[-1] != tokens or (np.diff(offsets) < 0).any():
-        raise FileFormatError(
-            f"{folder / 'offsets.npy'} does not run from 0 up to the {tokens} tokens. {_ADVICE}"
-        )
-    if head["dtype"] != dtype.name or head["bytes"].get("tokens.bin") != tokens * dtype.itemsize:
-        raise FileFormatError(
-            f"{folder / 'tokens.bin'} does not hold {tokens} ids of {dtype.name}. {_ADVICE}"
-        )
-    if split is not None and split.size and not 0 <= split.min() <= split.max() < len(PARTS):
-        raise FileFormatError(f"{folder / 'split.npy'} names an unknown part. {_ADVICE}")
-    return kind(
-        folder,
-        _mapped(folder / "tokens.bin", dtype, tokens),
-        offsets,
-        labels,
-        split,
-        head["vocab_size"],
-        head["meta"],
-    )
-
-
-def _head(folder: Path) -> dict[str, Any]:
-    path = folder / "meta.json"
-    try:
-        head = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileFormatError(
-            f"{folder} is not a token store: meta.json cannot be read ({error.strerror}). "
-            "Give the folder that write_store or prepare_tokens wrote."
-        ) from error
-    except ValueError as error:
-        raise FileFormatError(f"{path} is not JSON ({error}). {_ADVICE}") from error
-    if not isinstance(head, dict) or head.get("format") != FORMAT:
-        raise FileFormatError(f"{path} does not describe a token store of Steadfit. {_ADVICE}")
-    if head.get("version") != VERSION:
-        raise FileFormatError(
-            f"{path} has format version {head.get('version')!r}; this Steadfit reads version "
-            f"{VERSION}. {_ADVICE}"
-        )
-    numbers = (head.get("vocab_size"), head.get("documents"), head.get("tokens"))
-    whole = all(type(number) is int and number >= 0 for number in numbers)
-    if not (whole and isinstance(head.get("bytes"), dict) and isinstance(head.get("meta"), dict)):
-        raise FileFormatError(f"{path} lacks counts, sizes or meta. {_ADVICE}")
-    return head
-
-
-def _load(
-    folder: Path, head: dict[str, Any], name: str, dtype: np.dtype[Any], count: int
-) -> NDArray[Any] | None:
-    path = folder / f"{name}.npy"
-    if path.name not in head["bytes"]:
-        return None
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise FileFormatError(f"{path} cannot be read ({error}). {_ADVICE}") from error
-    if values.dtype != dtype or values.shape != (count,):
-        raise FileFormatError(
-            f"{path} holds {values.dtype} of shape {values.shape}; {dtype} of shape ({count},) "
-            f"is needed. {_ADVICE}"
-        )
-    return np.asarray(values, dtype.newbyteorder("="))
-
-
-def _mapped(path: Path, dtype: np.dtype[Any], tokens: int) -> NDArray[Any]:
-    if tokens == 0:  # an empty file cannot be mapped
-        return np.empty(0, dtype)
-    # A plain view: slicing np.memmap itself costs several times as much.
-    try:
-        return np.memmap(path, dtype, "r", shape=(tokens,)).view(np.ndarray)
-    except (OSError, ValueError) as error:
-        raise FileFormatError(f"{path} cannot be read ({error}). {_ADVICE}") from error
+def _content(store: TokenStore) -> str:
+    digest = blake2b(np.asarray(store.offsets).tobytes(), digest_size=16)
+    if store.labels is not None:
+        digest.update(np.asarray(store.labels).tobytes())
+    for begin in range(0, len(store.tokens), _BLOCK):
+        digest.update(store.tokens[begin : begin + _BLOCK].tobytes())
+    return digest.hexdigest()

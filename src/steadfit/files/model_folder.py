@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import torch
 
 from steadfit.core.atomic import atomic_folder, write_json, write_text
 from steadfit.core.errors import DataError, FileFormatError
+from steadfit.core.json_files import CHECKSUM, checksum, is_sealed, read_json, sealed
 from steadfit.files.model_card import model_card
 from steadfit.files.tensors import (
     check_weights,
@@ -32,9 +32,10 @@ Kind = Literal["language-model", "classifier", "encoder"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Model = LanguageModel | TextClassifier | AWDLSTM
 FORMAT = "steadfit-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 had no checksum of the configuration and the metrics
 WEIGHTS = "model.safetensors"
 ARCHITECTURE = "AWD-LSTM"
+_ADVICE = "Take another copy."
 _OURS = {
     "format",
     "format_version",
@@ -47,6 +48,8 @@ _OURS = {
     "head_bias",
     "tokenizer_fingerprint",
     "weights_sha256",
+    "metrics_checksum",
+    CHECKSUM,
     "versions",
 }
 
@@ -102,7 +105,8 @@ def save_model(folder: str | Path, saved: SavedModel) -> Path:
     with atomic_folder(folder) as fresh:
         save_tensors(fresh / WEIGHTS, saved.model.state_dict())
         config["weights_sha256"] = file_digest(fresh / WEIGHTS)
-        write_json(fresh / "config.json", config)
+        config["metrics_checksum"] = checksum(saved.metrics)
+        write_json(fresh / "config.json", sealed(config))
         saved.tokenizer.save(fresh / "tokenizer.json")
         write_json(fresh / "metrics.json", dict(saved.metrics))
         write_text(fresh / "README.md", model_card(config, saved.metrics))
@@ -147,8 +151,17 @@ def load_model(folder: str | Path, kind: Kind | None = None) -> SavedModel:
         tuple(config.get("classes", ())),
         config.get("backwards", False),
         {name: value for name, value in config.items() if name not in _OURS},
-        _read_json(folder / "metrics.json") if (folder / "metrics.json").is_file() else {},
+        _read_metrics(folder / "metrics.json", config),
     )
+
+
+def _read_metrics(file: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+    if not file.exists():
+        return {}
+    metrics = read_json(file, _ADVICE)
+    if config["format_version"] > 1 and checksum(metrics) != config.get("metrics_checksum"):
+        raise FileFormatError(f"{file} was altered: its checksum is another. {_ADVICE}")
+    return metrics
 
 
 def _read_model(config: Mapping[str, Any], sizes: AWDLSTMConfig, weights: Path) -> Model:
@@ -182,7 +195,7 @@ def _build(config: Mapping[str, Any], sizes: AWDLSTMConfig) -> Model:
 
 
 def _read_config(file: Path, kind: Kind | None) -> dict[str, Any]:
-    config = _read_json(file)
+    config = read_json(file, _ADVICE)
     if config.get("format") != FORMAT:
         raise FileFormatError(f"{file} is not the configuration of a Steadfit model.")
     version: Any = config.get("format_version")
@@ -226,22 +239,14 @@ def _sizes(config: Mapping[str, Any], file: Path) -> AWDLSTMConfig:
             wrong.append("head_bias is neither true nor false")
     if not isinstance(config.get("model"), dict):
         wrong.append("model is missing")
+    if config["format_version"] > 1 and not (wrong or is_sealed(config)):
+        wrong.append("its checksum is another")
     if wrong:
         raise FileFormatError(f"{file} was altered: {'; '.join(wrong)}. Take another copy.")
     try:
         return AWDLSTMConfig.from_dict(config["model"])
     except DataError as error:
         raise FileFormatError(f"{file} was altered: {error} Take another copy.") from error
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_bytes().decode("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise FileFormatError(f"{file} cannot be read ({error}). Take another copy.") from error
-    if not isinstance(content, dict):
-        raise FileFormatError(f"{file} holds no JSON object. Take another copy.")
-    return content
 
 
 def _is_count(value: Any) -> bool:
@@ -278,6 +283,6 @@ def _replaceable(folder: Path) -> bool:
     if not any(folder.iterdir()):
         return True
     try:
-        return _read_json(folder / "config.json").get("format") == FORMAT
+        return read_json(folder / "config.json", _ADVICE).get("format") == FORMAT
     except FileFormatError:
         return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import Any
 from steadfit.core.atomic import atomic_folder, write_json
 from steadfit.core.console import say
 from steadfit.core.errors import DataError, FileFormatError
+from steadfit.core.json_files import CHECKSUM, is_sealed, read_json, sealed
 from steadfit.data.buckets import DocumentBatches
 from steadfit.data.lm_stream import LanguageModelStream
 from steadfit.data.prepare import open_tokens
@@ -23,7 +23,8 @@ from steadfit.text.vocab import Vocab
 
 LANGUAGE_MODEL, CLASSIFIER = "language-model", "classifier"
 
-_FORMAT, _VERSION = "steadfit-data-bunch", 1
+_FORMAT, _VERSION = "steadfit-data-bunch", 2  # 1 had no checksums
+_HEAD = ("format", "version", CHECKSUM)
 _SETTINGS = "settings.json"
 _KEPT = ("kind", "bs", "val_bs", "bptt", "backwards", "seed")
 _SHOWN_TOKENS = 70
@@ -143,7 +144,8 @@ class DataBunch:
                     _link_or_copy(source, fresh / source.name)
             write_json(fresh / "vocab.json", {"itos": list(self.vocab.itos)})
             kept = {name: getattr(self, name) for name in _KEPT}
-            write_json(fresh / _SETTINGS, {"format": _FORMAT, "version": _VERSION, **kept})
+            head = {"format": _FORMAT, "version": _VERSION}
+            write_json(fresh / _SETTINGS, sealed({**head, **kept}))
         if folder.name != Path(file).name:
             say(f"nothing is pickled: wrote the folder {folder}; load_data takes either name")
 
@@ -226,18 +228,17 @@ def _refuse(path: Path, file: Path, folder: Path) -> None:
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
-    try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FileFormatError(
-            f"{path.parent} is not saved data: {_SETTINGS} cannot be read ({error}); give the "
-            "folder that DataBunch.save wrote"
-        ) from error
-    if not isinstance(saved, dict) or saved.get("format") != _FORMAT:
-        raise FileFormatError(f"{path} does not describe saved data of Steadfit; name another")
-    if saved.get("version") != _VERSION or set(saved) != {"format", "version", *_KEPT}:
+    advice = "Give the folder that DataBunch.save wrote, or make the data again from the texts."
+    if not path.is_file():
+        raise FileFormatError(f"{path.parent} is not saved data: it has no {_SETTINGS}. {advice}")
+    saved = read_json(path, advice)
+    if saved.get("format") != _FORMAT:
+        raise FileFormatError(f"{path} does not describe saved data of Steadfit. {advice}")
+    if saved.get("version") != _VERSION or set(saved) != {*_HEAD, *_KEPT}:
         raise FileFormatError(
             f"{path} has version {saved.get('version')!r} and holds {sorted(saved)}; this Steadfit "
-            f"reads version {_VERSION} with {sorted(_KEPT)}. Make the data again from the texts"
+            f"reads version {_VERSION} with {sorted(_KEPT)}. {advice}"
         )
+    if not is_sealed(saved):
+        raise FileFormatError(f"{path} was altered: its checksum is another. {advice}")
     return {name: saved[name] for name in _KEPT}

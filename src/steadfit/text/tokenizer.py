@@ -10,6 +10,7 @@ from typing import Any
 
 from steadfit.core.atomic import write_text
 from steadfit.core.errors import DataError, FileFormatError
+from steadfit.core.json_files import read_json
 from steadfit.text.vocab import Vocab
 from steadfit.text.words import WordEncoder
 
@@ -79,16 +80,7 @@ class Tokenizer:
         Raises:
             FileFormatError: the file is missing, not JSON, or not a tokenizer this version reads.
         """
-        try:
-            content = json.loads(Path(path).read_bytes().decode("utf-8"))
-        except OSError as error:
-            raise FileFormatError(
-                f"{path} cannot be read ({error.strerror}); give the path of a tokenizer.json."
-            ) from error
-        except (ValueError, RecursionError) as error:
-            raise FileFormatError(
-                f"{path} is not a JSON file ({error}); give the path of a tokenizer.json."
-            ) from error
+        content = read_json(path, "Give the path of a tokenizer.json.")
         return cls._from_content(content, str(path))
 
     @property

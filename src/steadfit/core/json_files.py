@@ -1,0 +1,61 @@
+"""JSON files as somebody else may have left them: read within bounds, and sealed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from steadfit.core.errors import FileFormatError
+
+MOST_BYTES = 1 << 28  # a vocabulary of a million words takes a tenth of it
+CHECKSUM = "checksum"
+
+
+def read_json(path: str | Path, advice: str) -> dict[str, Any]:
+    """Return the object in a JSON file; `advice` ends the message of every error.
+
+    Raises:
+        FileFormatError: no such file, no file but a pipe or a device, one larger than any of
+            ours, or something else than a JSON object.
+    """
+    path = Path(path)
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
+            raise FileFormatError(f"{path} is no file, or larger than it can be. {advice}")
+        content = json.loads(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise FileFormatError(f"{path} cannot be read ({error.strerror}). {advice}") from error
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, FileFormatError):
+            raise
+        raise FileFormatError(f"{path} is not a JSON file ({error}). {advice}") from error
+    if not isinstance(content, dict):
+        raise FileFormatError(f"{path} holds no JSON object. {advice}")
+    return content
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `content` with a checksum of all of it."""
+    return {**content, CHECKSUM: checksum(content)}
+
+
+def is_sealed(content: Mapping[str, Any]) -> bool:
+    """Tell whether the checksum is there and right: whether nothing was altered by accident."""
+    return content.get(CHECKSUM) == checksum(content)
+
+
+def checksum(content: Mapping[str, Any]) -> str:
+    """Return a checksum of JSON values, whatever their order in objects; none over its own."""
+    rest = {name: value for name, value in content.items() if name != CHECKSUM}
+    try:
+        # There and back, because JSON has keys of one type and no tuples.
+        plain = json.loads(json.dumps(rest))
+        text = json.dumps(plain, sort_keys=True)
+    except RecursionError:
+        return ""
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
