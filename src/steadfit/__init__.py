@@ -21,6 +21,7 @@ _HOMES = {
         "read_folder",
         "read_frame",
         "read_jsonl",
+        "read_lines",
         "read_parquet",
         "read_texts",
         "read_tsv",

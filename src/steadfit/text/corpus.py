@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from steadfit.core.errors import DataError
-from steadfit.text.file_texts import FileTexts
+from steadfit.text.lazy_strings import LazyStrings
 from steadfit.text.splits import TEST, TRAIN, VALID, check_split, draw_groups
 
 __all__ = ["TEST", "TRAIN", "VALID", "Corpus"]
@@ -21,7 +22,7 @@ __all__ = ["TEST", "TRAIN", "VALID", "Corpus"]
 class Corpus:
     """Documents and what is known about each; every method returns a new Corpus.
 
-    `texts` may be lazy (`FileTexts`); the other columns are as long as `texts`, or None.
+    `texts` may be lazy (`LazyStrings`); the other columns are as long as `texts`, or None.
     Documents of one group always stand on one side of a split. Empty documents are documents.
 
     Attributes:
@@ -41,14 +42,13 @@ class Corpus:
     labels: tuple[str, ...] | None = None
     groups: tuple[str, ...] | None = None
     split: tuple[str, ...] | None = None
-    names: tuple[str, ...] | None = None
+    names: Sequence[str] | None = None
     root: Path | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.texts, str):
             raise DataError("texts is one string; a sequence of strings is accepted: [text]")
-        if not isinstance(self.texts, FileTexts):
-            object.__setattr__(self, "texts", _strings("texts", self.texts))
+        object.__setattr__(self, "texts", _strings("texts", self.texts))
         for column in ("labels", "groups", "split", "names"):
             if (values := getattr(self, column)) is not None:
                 object.__setattr__(self, column, _strings(column, values))
@@ -79,14 +79,9 @@ class Corpus:
     def select(self, rows: Iterable[int]) -> Corpus:
         """Return these documents in this order; no row may be named twice."""
         rows = self._rows(rows)
-        texts: Sequence[str]
-        if isinstance(self.texts, FileTexts):
-            texts = self.texts.select(rows)
-        else:
-            texts = tuple(self.texts[row] for row in rows)
         return replace(
             self,
-            texts=texts,
+            texts=_pick(self.texts, rows),
             labels=_pick(self.labels, rows),
             groups=_pick(self.groups, rows),
             split=_pick(self.split, rows),
@@ -243,7 +238,7 @@ class Corpus:
             raise DataError(f"row {row} is named {count} times; each may be named once")
         return checked
 
-    def _paths(self) -> tuple[str, ...]:
+    def _paths(self) -> Sequence[str]:
         if self.root is None or self.names is None:
             raise DataError(
                 "this corpus was not read from a folder, so its documents have no folder names; "
@@ -262,7 +257,9 @@ class Corpus:
             )
 
 
-def _strings(column: str, values: Sequence[str]) -> tuple[str, ...]:
+def _strings(column: str, values: Sequence[str]) -> Sequence[str]:
+    if isinstance(values, LazyStrings):
+        return values
     values = tuple(values)
     for row, value in enumerate(values):
         if not isinstance(value, str):
@@ -270,8 +267,10 @@ def _strings(column: str, values: Sequence[str]) -> tuple[str, ...]:
     return values
 
 
-def _pick(column: Sequence[str] | None, rows: Iterable[int]) -> tuple[str, ...] | None:
-    return None if column is None else tuple(column[row] for row in rows)
+def _pick(column: Sequence[str] | None, rows: Iterable[int]) -> Any:
+    if column is None or isinstance(column, LazyStrings):
+        return column if column is None else column.select(rows)
+    return tuple(column[row] for row in rows)
 
 
 def _names(names: Iterable[str]) -> set[str]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
 from steadfit.core.errors import DataError
+from steadfit.text.lazy_strings import LazyStrings
 
 
 @dataclass(frozen=True, repr=False)
-class FileTexts(Sequence[str]):
+class FileTexts(LazyStrings):
     """A sequence of texts that reads one file each time it is indexed, and keeps none.
 
     `files` are posix paths relative to `root`. Nothing is stripped or translated: line ends and

@@ -11,6 +11,7 @@ from steadfit.core.errors import DataError
 from steadfit.text.corpus import Corpus
 from steadfit.text.file_texts import FileTexts
 from steadfit.text.frames import read_frame, read_parquet
+from steadfit.text.lines import read_lines
 from steadfit.text.tables import read_csv, read_jsonl, read_tsv
 from steadfit.text.values import label_value, text_value
 
@@ -20,6 +21,7 @@ __all__ = [
     "read_folder",
     "read_frame",
     "read_jsonl",
+    "read_lines",
     "read_parquet",
     "read_texts",
     "read_tsv",
@@ -35,11 +37,12 @@ def read_corpus(
 ) -> Corpus:
     """Return the texts at `path`, read by its kind.
 
-    A folder (its `.txt` files), `.csv`, `.tsv`, `.jsonl` or `.ndjson`, or `.parquet`.
+    A folder (its `.txt` files), `.csv`, `.tsv`, `.jsonl` or `.ndjson`, `.parquet`, or one `.txt`
+    file with a document a line.
 
     Raises:
         DataError: when the path is not there or of another kind, or columns are named for a
-            folder; and as the reader of that kind.
+            folder or a `.txt` file; and as the reader of that kind.
     """
     path = Path(path).expanduser()
     if path.is_dir():
@@ -52,6 +55,13 @@ def read_corpus(
     kind = path.suffix.lower()
     if not path.exists():
         raise DataError(f"{path} does not exist")
+    if kind == ".txt":
+        if label is not None or group is not None:
+            raise DataError(
+                f"{path} is plain text, a document a line, and has no columns; leave label and "
+                "group out"
+            )
+        return read_lines(path, encoding=encoding)
     if kind == ".csv":
         return read_csv(path, text, label, group, encoding=encoding)
     if kind == ".tsv":
@@ -63,7 +73,7 @@ def read_corpus(
         return read_parquet(path, text, label, group)
     raise DataError(
         f"{path}: a file ending in {kind or 'nothing'!r} is not known; accepted are a folder of "
-        ".txt files, .csv, .tsv, .jsonl, .ndjson and .parquet (unpack archives first)"
+        ".txt files, .txt, .csv, .tsv, .jsonl, .ndjson and .parquet (unpack archives first)"
     )
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from steadfit.core.errors import DataError
 from steadfit.text.corpus import Corpus
-from steadfit.text.file_texts import check_encoding, is_utf8, read_text
-from steadfit.text.values import column_index, label_value, text_value
+from steadfit.text.records import FileLines, Place, Records
+from steadfit.text.values import column_index
 
 
 def read_csv(
@@ -49,25 +50,29 @@ def read_csv(
     delimiter = "," if delimiter is None else delimiter
     if len(delimiter) != 1 or delimiter in '"\r\n':
         raise DataError(f"delimiter={delimiter!r}: one character is accepted, such as ',' or ';'")
-    rows = _csv_rows(path, delimiter, encoding, quotes)
+    lines = FileLines(path, encoding)
+    rows = _csv_rows(lines, delimiter, quotes)
     first = next(rows, None)
     if first is None:
         raise DataError(f"{path}: the file is empty; a table with a text column is accepted")
-    columns: list[Any] = first[1] if header else list(range(len(first[1])))
+    columns: list[Any] = first.row if header else list(range(len(first.row)))
+    wanted = (text, label, group)
     try:
-        picked = _Picked.find(columns, text, label, group, str(path))
+        at = [None if name is None else column_index(columns, name, str(path)) for name in wanted]
     except DataError as error:
-        raise DataError(f"{error}{_hint(first[1], header, delimiter)}") from error
+        raise DataError(f"{error}{_hint(first.row, header, delimiter)}") from error
+    parse = CSVText(at[0] or 0, delimiter, quotes)
+    records = Records(lines, parse, label is not None, group is not None)
     if not header:
-        picked.add(first[1], f"{path}, line {first[0]}", f"{path.name}:{first[0]}")
-    for line, row in rows:
+        records.add(first.place, *_cells(first.row, at))
+    for place, row in rows:
         if len(row) != len(columns):
             raise DataError(
-                f"{path}, line {line}: {len(row)} fields, but the first line has {len(columns)}; "
-                "a field that holds the delimiter must stand in quotes"
+                f"{path}, line {place.line}: {len(row)} fields, but the first line has "
+                f"{len(columns)}; a field that holds the delimiter must stand in quotes"
             )
-        picked.add(row, f"{path}, line {line}", f"{path.name}:{line}")
-    return picked.corpus(path)
+        records.add(place, *_cells(row, at))
+    return records.corpus()
 
 
 def read_tsv(
@@ -100,12 +105,15 @@ def read_jsonl(
             undecodable bytes, or no lines. The message names file and line.
     """
     path = Path(path)
-    keys = [key for key in (text, label, group) if key is not None]
-    picked = _Picked(0, None if label is None else 1, None if group is None else len(keys) - 1)
-    for line, content in enumerate(_lines(path, encoding), 1):
+    keys = (text, label, group)
+    lines = FileLines(path, encoding)
+    records = Records(lines, JSONText(text), label is not None, group is not None)
+    end = lines.position
+    for content in lines:
+        begin, end = end, lines.position
         if not content.strip():
             continue
-        place = f"{path}, line {line}"
+        place = f"{path}, line {lines.number}"
         try:
             record = json.loads(content)
         except (ValueError, RecursionError) as error:
@@ -115,104 +123,75 @@ def read_jsonl(
         if not isinstance(record, dict):
             raise DataError(f"{place}: a JSON {type(record).__name__}; an object is accepted")
         for key in keys:
-            if key not in record:
+            if key is not None and key not in record:
                 there = ", ".join(map(repr, record)) or "none"
                 raise DataError(f"{place}: no key {key!r}; the keys are {there}")
-        picked.add([record[key] for key in keys], place, f"{path.name}:{line}")
-    return picked.corpus(path)
+        cells = [None if key is None else record[key] for key in keys]
+        records.add(Place(lines.number, begin, end), *cells)
+    return records.corpus()
 
 
-@dataclass
-class _Picked:
-    """The wanted columns of a table, filled row by row."""
+@dataclass(frozen=True)
+class CSVText:
+    """Finds the text in a row of a CSV file."""
 
-    text: int
-    label: int | None
-    group: int | None
-    texts: list[str] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
-    groups: list[str] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
+    column: int
+    delimiter: str
+    quotes: bool
 
-    @classmethod
-    def find(
-        cls,
-        columns: list[Any],
-        text: str | int,
-        label: str | int | None,
-        group: str | int | None,
-        place: str,
-    ) -> _Picked:
-        return cls(
-            column_index(columns, text, place),
-            None if label is None else column_index(columns, label, place),
-            None if group is None else column_index(columns, group, place),
-        )
-
-    def add(self, row: list[Any], place: str, name: str) -> None:
-        self.texts.append(text_value(row[self.text], place))
-        if self.label is not None:
-            self.labels.append(label_value(row[self.label], place))
-        if self.group is not None:
-            self.groups.append(label_value(row[self.group], place, "group"))
-        self.names.append(name)
-
-    def corpus(self, path: Path) -> Corpus:
-        if not self.texts:
-            raise DataError(f"{path}: no documents; at least one row is needed")
-        return Corpus(
-            tuple(self.texts),
-            labels=None if self.label is None else tuple(self.labels),
-            groups=None if self.group is None else tuple(self.groups),
-            names=tuple(self.names),
-        )
+    def __call__(self, record: str) -> str:
+        lines = io.StringIO(record, newline="")
+        return next(_reader(lines, self.delimiter, self.quotes))[self.column]
 
 
-def _csv_rows(
-    path: Path, delimiter: str, encoding: str, quotes: bool
-) -> Iterator[tuple[int, list[str]]]:
-    # The limit is one for the whole process. It is only ever raised, never put back, so that two
-    # threads that read at once cannot lower it under each other; 2^31 - 1 is Windows' largest.
-    csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
-    reader = csv.reader(
-        _lines(path, encoding),
-        delimiter=delimiter,
-        quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
-        strict=True,
-    )
+@dataclass(frozen=True)
+class JSONText:
+    """Finds the text in a line of a JSON lines file."""
+
+    key: str
+
+    def __call__(self, record: str) -> str:
+        text: str = json.loads(record)[self.key]
+        return text
+
+
+class _Row(NamedTuple):
+    place: Place
+    row: list[str]
+
+
+def _csv_rows(lines: FileLines, delimiter: str, quotes: bool) -> Iterator[_Row]:
+    reader = _reader(lines, delimiter, quotes)
     while True:
         line = reader.line_num + 1
+        begin = lines.position
         try:
             row = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
             raise DataError(
-                f"{path}, row from line {line} to {reader.line_num}: {error}; a quote mark inside "
-                "a field must be doubled and the field quoted, or pass quotes=False"
+                f"{lines.path}, row from line {line} to {reader.line_num}: {error}; a quote mark "
+                "inside a field must be doubled and the field quoted, or pass quotes=False"
             ) from error
         if row:
-            yield line, row
+            yield _Row(Place(line, begin, lines.position), row)
 
 
-def _lines(path: Path, encoding: str) -> Iterator[str]:
-    """Yield the lines of a file, ends included, as they are read."""
-    check_encoding(encoding)
-    codec = "utf-8-sig" if is_utf8(encoding) else encoding
-    try:
-        with open(path, encoding=codec, newline="") as file:
-            for number, line in enumerate(file, 1):
-                if "\0" in line:
-                    raise DataError(
-                        f"{path}, line {number}: a NUL byte after {line.index(chr(0))} characters; "
-                        "the file is damaged, or its encoding is another, such as 'utf-16'"
-                    )
-                yield line
-    except UnicodeError:
-        read_text(path, encoding)  # raises with the offset in the file, not in the buffer
-        raise
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+def _reader(lines: Iterable[str], delimiter: str, quotes: bool) -> Any:
+    # The limit is one for the whole process. It is only ever raised, never put back, so that two
+    # threads that read at once cannot lower it under each other; 2^31 - 1 is Windows' largest.
+    csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
+    return csv.reader(
+        lines,
+        delimiter=delimiter,
+        quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
+        strict=True,
+    )
+
+
+def _cells(row: list[str], columns: list[int | None]) -> list[str | None]:
+    return [None if column is None else row[column] for column in columns]
 
 
 def _hint(first: list[str], header: bool, delimiter: str) -> str:
