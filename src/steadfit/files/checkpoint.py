@@ -19,7 +19,7 @@ from steadfit.files.tensors import load_tensors, save_tensors
 
 FORMAT = "steadfit-checkpoint"
 FORMAT_VERSION = 1
-_TENSORS, _VALUES, _MANIFEST = "tensors.safetensors", "values.json", "manifest.json"
+_TENSORS, _VALUES, _CHECKSUMS = "tensors.safetensors", "values.json", "checksums.json"
 _NAME = re.compile(r"checkpoint-\d{8}")
 
 
@@ -30,58 +30,87 @@ class Checkpoint(NamedTuple):
     values: dict[str, Any]
 
 
+class DamagedCheckpoint(FileFormatError):
+    """A checkpoint that is not as it was written; the one before may be."""
+
+
 def write_checkpoint(
     folder: Path, ordinal: int, tensors: Mapping[str, Tensor], values: Mapping[str, Any], keep: int
 ) -> Path:
-    """Write `folder/checkpoint-N`, whole or not at all, then remove all but the newest `keep`."""
+    """Write `folder/checkpoint-N`, whole or not at all, then tidy up (see `keep_newest`)."""
     path = folder / f"checkpoint-{ordinal:08}"
     with atomic_folder(path) as fresh:
         save_tensors(fresh / _TENSORS, tensors)
-        write_json(fresh / _VALUES, dict(values))
-        manifest = {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
-            "checksums": {name: _checksum(fresh / name) for name in (_TENSORS, _VALUES)},
-        }
-        write_json(fresh / _MANIFEST, manifest)
-    for old in _newest_first(folder)[keep:]:
-        shutil.rmtree(old, ignore_errors=True)
+        head = {"format": FORMAT, "format_version": FORMAT_VERSION}
+        write_json(fresh / _VALUES, {**head, "values": dict(values)})
+        checksums = {name: _checksum(fresh / name) for name in (_TENSORS, _VALUES)}
+        write_json(fresh / _CHECKSUMS, checksums)
+    keep_newest(folder, ordinal, keep)
     return path
+
+
+def keep_newest(folder: Path, ordinal: int, keep: int) -> None:
+    """Remove all but `checkpoint-N` and those before it, `keep` together.
+
+    Those of a higher number go, too: they are what `newest_checkpoint` passed over as damaged.
+    """
+    name = f"checkpoint-{ordinal:08}"
+    newer = [path for path in _newest_first(folder) if path.name > name]
+    older = [path for path in _newest_first(folder) if path.name < name]
+    # What a writer left half done that was killed lies beside, under a name with a dot.
+    for useless in [*newer, *older[keep - 1 :], *folder.glob(".checkpoint-*")]:
+        shutil.rmtree(useless, ignore_errors=True)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read one checkpoint.
 
     Raises:
-        FileFormatError: a file is missing, cut short, altered or of a newer format.
+        DamagedCheckpoint: a file is missing, cut short or altered.
+        FileFormatError: it may not be read, or is of a newer format.
     """
     try:
-        manifest = json.loads((path / _MANIFEST).read_text("utf-8"))
-        if manifest["format"] != FORMAT or manifest["format_version"] > FORMAT_VERSION:
-            raise FileFormatError(
-                f"{path} is of the format {manifest['format']} {manifest['format_version']}; this "
-                f"version reads {FORMAT} up to {FORMAT_VERSION}. Install a newer Steadfit."
-            )
+        checksums = json.loads((path / _CHECKSUMS).read_text("utf-8"))
         for name in (_TENSORS, _VALUES):
-            if _checksum(path / name) != manifest["checksums"][name]:
-                raise FileFormatError(f"{path / name} was altered or cut short.")
-        values = json.loads((path / _VALUES).read_text("utf-8"))
-    except (OSError, ValueError, TypeError, KeyError) as error:
+            if _checksum(path / name) != checksums[name]:
+                raise DamagedCheckpoint(f"{path / name} was altered or cut short.")
+        head = json.loads((path / _VALUES).read_text("utf-8"))
+        kind, version, values = head["format"], head["format_version"], dict(head["values"])
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise DamagedCheckpoint(f"{path} is not a whole checkpoint ({error}).") from error
+    except OSError as error:
+        raise FileFormatError(f"The checkpoint {path} cannot be read ({error}).") from error
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
         if isinstance(error, FileFormatError):
             raise
-        raise FileFormatError(f"{path} is not a whole checkpoint ({error}).") from error
+        raise DamagedCheckpoint(f"{path} is not a whole checkpoint ({error!r}).") from error
+    if kind != FORMAT or version != FORMAT_VERSION:
+        raise FileFormatError(
+            f"{path} is of the format {kind} {version}; this version reads {FORMAT} "
+            f"{FORMAT_VERSION}. Take the version of Steadfit that wrote it, or give another "
+            "checkpoint_dir."
+        )
     return Checkpoint(load_tensors(path / _TENSORS), values)
 
 
 def newest_checkpoint(folder: Path) -> Checkpoint | None:
-    """Read the newest whole checkpoint of a folder; a damaged one is passed over with a warning."""
-    for path in _newest_first(folder):
+    """Read the newest whole checkpoint of a folder; a damaged one is passed over with a warning.
+
+    Raises:
+        FileFormatError: the newest undamaged one may not be read, or is of a newer format.
+    """
+    paths = _newest_first(folder)
+    for number, path in enumerate(paths, start=1):
         try:
             return read_checkpoint(path)
-        except FileFormatError as error:
+        except DamagedCheckpoint as error:
+            instead = (
+                "the one before is used"
+                if number < len(paths)
+                else "there is none before it, the fit starts from its beginning"
+            )
             warnings.warn(
-                f"The checkpoint {path.name} is damaged, so the one before is used: {error}",
-                stacklevel=2,
+                f"The checkpoint {path.name} is damaged: {error} So {instead}.", stacklevel=2
             )
     return None
 

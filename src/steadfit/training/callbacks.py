@@ -58,6 +58,10 @@ class _Monitor(Callback):
         self.best = score
         return True
 
+    def describe(self) -> dict[str, Any]:
+        names = ("monitor", "larger_is_better", "min_delta")
+        return {name: getattr(self, name) for name in names}
+
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best if math.isfinite(self.best) else None}
 
@@ -91,6 +95,9 @@ class EarlyStopping(_Monitor):
         self.waited = 0 if self.improved(run) else self.waited + 1
         if self.waited > self.patience:
             run.stop(f"{self.monitor} has not improved for {self.waited} epochs")
+
+    def describe(self) -> dict[str, Any]:
+        return {**super().describe(), "patience": self.patience}
 
     def state_dict(self) -> dict[str, Any]:
         return {**super().state_dict(), "waited": self.waited}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from itertools import islice
 from typing import Any
 
@@ -57,11 +58,8 @@ def fit(
             return run
         try:
             notify(callbacks, "on_fit_begin", run)
-            if stage is None:
-                _fit(run, callbacks, None)
-            else:
-                with stage.resumed(run, callbacks):
-                    _fit(run, callbacks, stage)
+            with nullcontext() if stage is None else stage.resumed():
+                _fit(run, callbacks, stage)
         finally:
             objective.eval()
             run.optimizer.zero_grad(set_to_none=True)
@@ -70,18 +68,17 @@ def fit(
 
 def _fit(run: Run, callbacks: Sequence[Callback], stage: Stage | None) -> None:
     state = run.state
-    state.begun = True
     while state.epoch < run.plan.epochs and state.stop_reason is None:
         _train_epoch(run, callbacks, stage)
         _validate(run)
         state.epoch, state.batch = state.epoch + 1, 0
         notify(callbacks, "on_epoch_end", run)
         if stage is not None:
-            stage.save(run, callbacks)
+            stage.save()
     notify(callbacks, "on_fit_end", run)
     state.finished = True
     if stage is not None:
-        stage.save(run, callbacks)
+        stage.save()
 
 
 def _train_epoch(run: Run, callbacks: Sequence[Callback], stage: Stage | None) -> None:
@@ -101,7 +98,7 @@ def _train_epoch(run: Run, callbacks: Sequence[Callback], stage: Stage | None) -
         state.seconds = time.perf_counter() - began
         notify(callbacks, "on_step_end", run)
         if stage is not None:
-            stage.step_done(run, callbacks)
+            stage.step_done()
     run.objective.eval()
 
 

@@ -31,12 +31,22 @@ class Callback:
     def on_fit_end(self, run: Run) -> None:
         """After the last epoch, also when a callback stopped the fit."""
 
+    def describe(self) -> dict[str, Any]:
+        """Return the settings that decide how a fit goes, as plain JSON values.
+
+        A fit is not gone on with under other settings.
+        """
+        return {}
+
     def state_dict(self) -> dict[str, Any]:
         """Return what must survive an interruption, as plain JSON values."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what `state_dict` returned."""
+        """Take back what `state_dict` returned, also of a fit that is not run again."""
+
+    def rewind(self) -> None:
+        """After `load_state_dict`: the fit goes on from there, so undo what was written since."""
 
 
 MOMENTS = ("on_fit_begin", "on_epoch_begin", "on_step_end", "on_epoch_end", "on_fit_end")

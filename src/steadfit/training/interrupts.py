@@ -11,7 +11,8 @@ from typing import Any
 class DeferredInterrupt:
     """Remembers the first Ctrl-C, while `deferring`, instead of raising it; the second one raises.
 
-    Outside of the main thread, where Python delivers no signals, it changes nothing.
+    Outside of the main thread, where Python delivers no signals, it changes nothing; nor where
+    interrupts are ignored, as in a program that a shell runs in the background.
     """
 
     def __init__(self) -> None:
@@ -21,7 +22,8 @@ class DeferredInterrupt:
 
     def __enter__(self) -> DeferredInterrupt:
         self.asked = False
-        if threading.current_thread() is threading.main_thread():
+        in_main = threading.current_thread() is threading.main_thread()
+        if in_main and signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, None):
             self._before = signal.signal(signal.SIGINT, self._remember)
         return self
 
@@ -31,8 +33,9 @@ class DeferredInterrupt:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if threading.current_thread() is threading.main_thread():
+        if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
+            self._before = None
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
         if self.asked or not self.deferring:

@@ -47,6 +47,7 @@ class _LogFile(Callback):
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._bytes = 0
 
     def on_fit_begin(self, run: Run) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,9 +56,12 @@ class _LogFile(Callback):
         return {"bytes": self.path.stat().st_size if self.path.exists() else 0}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._bytes = int(state["bytes"])
+
+    def rewind(self) -> None:
         # What was written after the checkpoint will be written again.
-        if self.path.exists() and self.path.stat().st_size > state["bytes"]:
-            os.truncate(self.path, state["bytes"])
+        if self.path.exists() and self.path.stat().st_size > self._bytes:
+            os.truncate(self.path, self._bytes)
 
     def write(self, line: str) -> None:
         """Add a line at the end."""

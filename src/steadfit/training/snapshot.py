@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -9,14 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steadfit.core.errors import FileFormatError
+from steadfit.core.errors import DataError, FileFormatError
 from steadfit.files.checkpoint import Checkpoint
+from steadfit.files.tensors import check_weights, fill
 from steadfit.models.outputs import State
 from steadfit.training.events import Callback
 from steadfit.training.history import History, SmoothedLoss
 from steadfit.training.run import Run
 
-_PLACE = ("epoch", "step", "batch", "tokens", "seconds", "begun", "finished", "stop_reason")
+_PLACE = ("epoch", "step", "batch", "tokens", "seconds", "finished", "stop_reason")
 
 
 def snapshot(run: Run, callbacks: Sequence[Callback]) -> Checkpoint:
@@ -37,7 +39,7 @@ def snapshot(run: Run, callbacks: Sequence[Callback]) -> Checkpoint:
         "place": {name: getattr(state, name) for name in _PLACE},
         "smoothed": asdict(state.smoothed),
         "history": state.history.to_dict(),
-        "callbacks": [[type(one).__name__, one.state_dict()] for one in callbacks],
+        "callbacks": callbacks_state(callbacks),
     }
     return Checkpoint(tensors, values)
 
@@ -49,55 +51,88 @@ def restore(run: Run, checkpoint: Checkpoint) -> None:
         FileFormatError: the checkpoint is of another model.
     """
     tensors, values, state = checkpoint.tensors, checkpoint.values, run.state
+    weights = _below(tensors, "model.")
+    check_weights(run.model, weights, "the checkpoint")
     try:
-        _restore_weights(run, _below(tensors, "model."))
+        fill(run.model, weights)
         _restore_optimizer(run, _below(tensors, "optimizer."))
         torch.set_rng_state(tensors["rng.cpu"])
         cuda = _below(tensors, "rng.cuda.")
         if cuda and torch.cuda.is_available():
             torch.cuda.set_rng_state_all([cuda[str(number)] for number in range(len(cuda))])
         for name in _PLACE:
-            setattr(state, name, values["place"][name])
+            setattr(state, name, _plain(values["place"][name], getattr(state, name), name))
         state.smoothed = SmoothedLoss(**values["smoothed"])
         restored = History.from_dict(values["history"])
         state.history.steps[:], state.history.epochs[:] = restored.steps, restored.epochs
         state.recurrent = _recurrent(_below(tensors, "recurrent."), run)
-    except (KeyError, TypeError, RuntimeError, ValueError) as error:
+    except (LookupError, TypeError, RuntimeError, ValueError) as error:
         raise FileFormatError(
-            f"A checkpoint does not fit this model or this version ({error}). Start again with an "
-            "empty checkpoint_dir."
+            f"A checkpoint does not fit this model or this version ({error!r}). Start again with "
+            "an empty checkpoint_dir."
         ) from error
 
 
+def callbacks_state(callbacks: Sequence[Callback]) -> list[list[Any]]:
+    """Return the kind and state of each callback.
+
+    Raises:
+        DataError: a state is not made of plain JSON values.
+    """
+    states: list[list[Any]] = []
+    for one in callbacks:
+        state = one.state_dict()
+        try:
+            json.dumps(state)
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"{type(one).__name__}.state_dict() returned what JSON cannot hold ({error}); "
+                "return plain numbers, texts, lists and dicts."
+            ) from error
+        states.append([type(one).__name__, state])
+    return states
+
+
 def restore_callbacks(callbacks: Sequence[Callback], saved: Sequence[Sequence[Any]]) -> None:
-    """Give each callback back its state, where the same kinds stand in the same order."""
-    if [type(one).__name__ for one in callbacks] == [name for name, _ in saved]:
-        for one, (_, state) in zip(callbacks, saved, strict=True):
+    """Give each callback back its state.
+
+    Raises:
+        FileFormatError: the states are of other callbacks.
+    """
+    try:
+        for one, (name, state) in zip(callbacks, saved, strict=True):
+            if name != type(one).__name__:
+                raise ValueError(f"{name} instead of {type(one).__name__}")
             one.load_state_dict(state)
-
-
-def _restore_weights(run: Run, weights: dict[str, Tensor]) -> None:
-    # A tied weight is written under its first name only.
-    own = run.model.state_dict()
-    first = {tensor.data_ptr(): name for name, tensor in reversed(own.items())}
-    tied = {name: weights[first[tensor.data_ptr()]] for name, tensor in own.items()}
-    run.model.load_state_dict(tied)
+    except (LookupError, TypeError, ValueError) as error:
+        raise FileFormatError(
+            f"A checkpoint's callbacks are not those of this fit ({error!r}). Start again with an "
+            "empty checkpoint_dir."
+        ) from error
 
 
 def _restore_optimizer(run: Run, moments: dict[str, Tensor]) -> None:
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in moments.items():
         number, name = key.split(".", 1)
-        state.setdefault(int(number), {})[name] = tensor
+        # Tensors of a file lie in memory at odd addresses, where kernels may add up in another
+        # order; a copy lies as a tensor of torch's own does.
+        state.setdefault(int(number), {})[name] = tensor.clone()
     groups = run.optimizer.state_dict()["param_groups"]
     run.optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 def _recurrent(tensors: dict[str, Tensor], run: Run) -> State | None:
     device = next(run.model.parameters()).device
-    layers = range(len(tensors) // 2)
-    pairs = tuple((tensors[f"{i}.h"].to(device), tensors[f"{i}.c"].to(device)) for i in layers)
-    return pairs or None
+    kept = {name: tensor.clone().to(device) for name, tensor in tensors.items()}
+    return tuple((kept[f"{i}.h"], kept[f"{i}.c"]) for i in range(len(kept) // 2)) or None
+
+
+def _plain(value: Any, default: Any, name: str) -> Any:
+    kinds = (str, type(None)) if default is None else (type(default),)
+    if not isinstance(value, kinds):
+        raise TypeError(f"{name} is {value!r}")
+    return value
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

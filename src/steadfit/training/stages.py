@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from torch import Tensor
-
-from steadfit.core.atomic import write_json
 from steadfit.core.console import say
 from steadfit.core.errors import DataError, TrainingError
-from steadfit.files.checkpoint import Checkpoint, newest_checkpoint, write_checkpoint
+from steadfit.files.checkpoint import Checkpoint, keep_newest, newest_checkpoint, write_checkpoint
 from steadfit.training.events import Callback
+from steadfit.training.fit_file import claim
 from steadfit.training.interrupts import DeferredInterrupt
 from steadfit.training.run import Run
 from steadfit.training.snapshot import restore, restore_callbacks, snapshot
@@ -39,134 +34,116 @@ class Stages:
 
     def __init__(self, folder: str | Path, every: int = STEPS_BETWEEN, keep: int = KEEP) -> None:
         for name, value in (("every", every), ("keep", keep)):
-            if not isinstance(value, int) or value < 1:
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise DataError(f"{name} is {value!r}; accepted is a whole number from 1.")
-        self.folder = Path(folder)
+        self.folder = Path(folder).expanduser()
         self.every = every
         self.keep = keep
-        self._passed_on: Sequence[Sequence[Any]] | None = None  # callbacks' state of a skipped fit
 
     def open(self, run: Run, callbacks: Sequence[Callback]) -> Stage:
-        """Find how far the stage of this fit has come, and put the run there.
+        """Find how far the stage of this fit has come; take back the weights of a finished one.
 
         Raises:
-            TrainingError: the folder's stage of that number was another fit.
+            TrainingError: the folder's stage of that number was another fit, or cannot be written.
+            FileFormatError: the newest checkpoint is of another version.
         """
-        number = run.plan.stage
-        stage = Stage(self, self.folder / f"stage-{number:04}", number)
-        stage.claim(_fingerprint(run, callbacks))
-        found = newest_checkpoint(stage.folder)
-        if found is None:
-            if self._passed_on is not None:
-                restore_callbacks(callbacks, self._passed_on)
-            stage.save(run, callbacks)
-            return stage
-        restore(run, found)
-        stage.ordinal = found.values["ordinal"] + 1
-        if run.state.finished:
-            self._passed_on = found.values["callbacks"]
-            say(f"Fit {number + 1} was finished before and is not run again ({stage.folder}).")
-        else:
+        stage = Stage(self, run, callbacks)
+        with _told(stage.folder):
+            at_begin = claim(stage.folder / "fit.json", run, callbacks)
+            found = newest_checkpoint(stage.folder)
+        if found is not None and found.values["place"]["finished"]:
+            restore(run, found)
+            restore_callbacks(callbacks, found.values["callbacks"])
+            keep_newest(stage.folder, found.values["ordinal"], keep=1)
+            say(f"Fit {stage.number} was finished before and is not run again ({stage.folder}).")
+        elif found is not None:
             stage.found = found
-            if not run.state.begun:
-                restore_callbacks(callbacks, found.values["callbacks"])
-            say(f"Fit {number + 1} goes on after step {run.state.step} of {run.steps}.")
+            step = stage.saved_step = found.values["place"]["step"]
+            stage.ordinal = found.values["ordinal"] + 1
+            say(f"Fit {stage.number} goes on after step {step} of {run.steps}.")
+        elif at_begin is not None:
+            restore_callbacks(callbacks, at_begin)
+            stage.rewind()
         return stage
 
 
 class Stage:
     """One fit's checkpoints."""
 
-    def __init__(self, stages: Stages, folder: Path, number: int) -> None:
+    def __init__(self, stages: Stages, run: Run, callbacks: Sequence[Callback]) -> None:
         self.stages = stages
-        self.folder = folder
-        self.number = number
+        self.run = run
+        self.callbacks = callbacks
+        self.number = run.plan.stage + 1
+        self.folder = stages.folder / f"stage-{run.plan.stage:04}"
         self.ordinal = 0
+        self.saved_step = 0
         self.found: Checkpoint | None = None
         self._interrupt = DeferredInterrupt()
 
     @contextmanager
-    def resumed(self, run: Run, callbacks: Sequence[Callback]) -> Iterator[None]:
-        """Give callbacks back their state, and tell how to go on if the block is interrupted."""
-        if self.found is not None and run.state.begun:
-            restore_callbacks(callbacks, self.found.values["callbacks"])
+    def resumed(self) -> Iterator[None]:
+        """Put the run where it was, and tell how to go on if the block is interrupted."""
+        if self.found is not None:
+            # After on_fit_begin, which may draw random numbers or change weights.
+            restore(self.run, self.found)
+            restore_callbacks(self.callbacks, self.found.values["callbacks"])
+            self.rewind()
+            self.found = None  # its tensors need as much memory as the model and its optimizer
         try:
             with self._interrupt:
                 yield
         except KeyboardInterrupt:
             say(
-                f"Stopped after step {run.state.step} of {run.steps}. Run the same program again "
-                f"to go on from the checkpoint in {self.folder}."
+                f"Stopped. Run the same program again, and fit {self.number} goes on after step "
+                f"{self.saved_step} of {self.run.steps} ({self.folder})."
             )
             raise
 
-    def step_done(self, run: Run, callbacks: Sequence[Callback]) -> None:
+    def rewind(self) -> None:
+        """Let callbacks undo what they wrote after the state they were given back."""
+        following = self.stages.folder / f"stage-{self.number:04}"
+        if following.exists():
+            # Only damage to a finished fit leads here. What later fits wrote must not be lost.
+            warnings.warn(
+                f"Later fits were begun before this one ({following}), so logs are not cut back: "
+                "lines of this fit will stand in them twice.",
+                stacklevel=2,
+            )
+            return
+        for one in self.callbacks:
+            one.rewind()
+
+    def step_done(self) -> None:
         """Write a checkpoint if it is time, or if somebody wants to stop."""
-        asked_to_stop = self._interrupt.asked
-        last = run.state.batch == len(run.train)  # before a validation that may take long
-        if asked_to_stop or last or run.state.step % self.stages.every == 0:
-            self.save(run, callbacks)
-        if asked_to_stop:
-            raise KeyboardInterrupt
+        state = self.run.state
+        last = state.batch == len(self.run.train)  # before a validation that may take long
+        due = self._interrupt.asked or last or state.step % self.stages.every == 0
+        if due:
+            self.save()
         # Validation changes no weights, so it can be broken off anywhere.
         self._interrupt.deferring = not last
+        if due and self._interrupt.asked:
+            raise KeyboardInterrupt
 
-    def save(self, run: Run, callbacks: Sequence[Callback]) -> None:
+    def save(self) -> None:
         """Write a checkpoint now; of a finished fit only this one stays."""
-        tensors, values = snapshot(run, callbacks)
-        keep = 1 if run.state.finished else self.stages.keep
-        write_checkpoint(
-            self.folder, self.ordinal, tensors, {**values, "ordinal": self.ordinal}, keep
-        )
-        self.ordinal += 1
-
-    def claim(self, fingerprint: dict[str, Any]) -> None:
-        """Write the fit's fingerprint, or compare it with the one that is there."""
-        file = self.folder / "fit.json"
-        if not file.exists():
-            write_json(file, fingerprint)
-            return
-        try:
-            before = json.loads(file.read_text("utf-8"))
-        except (OSError, ValueError):
-            before = {}
-        different = sorted(
-            name for name in {*before, *fingerprint} if before.get(name) != fingerprint.get(name)
-        )
-        if different:
-            raise TrainingError(
-                f"{self.folder} holds checkpoints of another fit: {', '.join(different)} differ "
-                f"({_shown(before, different)} there, {_shown(fingerprint, different)} here). Take "
-                "back the change, or give another checkpoint_dir."
+        tensors, values = snapshot(self.run, self.callbacks)
+        keep = 1 if self.run.state.finished else self.stages.keep
+        with _told(self.folder):
+            write_checkpoint(
+                self.folder, self.ordinal, tensors, {**values, "ordinal": self.ordinal}, keep
             )
+        self.ordinal += 1
+        self.saved_step = self.run.state.step
 
 
-def _fingerprint(run: Run, callbacks: Sequence[Callback]) -> dict[str, Any]:
-    """Describe all that decides how a fit goes, as plain JSON values."""
-    plan = asdict(run.plan)
-    lr = run.plan.lr
-    plan["lr"] = [lr.start, lr.stop] if isinstance(lr, slice) else lr
-    described: dict[str, Any] = json.loads(json.dumps(plan))
-    return {
-        **described,
-        "penalties": asdict(run.objective.penalties),
-        "trained": [name for name, p in run.model.named_parameters() if p.requires_grad],
-        "weights": _digest(run.model.state_dict()),
-        "train": run.train.describe(),
-        "valid": None if run.valid is None else run.valid.describe(),
-        "metrics": [metric.name for metric in run.metrics],
-        "callbacks": [type(one).__name__ for one in callbacks],
-    }
-
-
-def _digest(tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for name, tensor in tensors.items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _shown(values: dict[str, Any], names: Sequence[str]) -> str:
-    text = ", ".join(f"{name} {values.get(name)}" for name in names)
-    return text if len(text) < 200 else text[:200] + "…"
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise TrainingError(
+            f"{folder} cannot be written ({error}). Earlier checkpoints are as they were: make "
+            "room or give the rights, run the program again, and it goes on from there."
+        ) from error

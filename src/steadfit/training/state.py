@@ -67,6 +67,5 @@ class TrainState:
     recurrent: State | None = None
     smoothed: SmoothedLoss = field(default_factory=SmoothedLoss)
     history: History = field(default_factory=History)
-    begun: bool = False  # on_fit_begin was called
     finished: bool = False  # on_fit_end was called
     stop_reason: str | None = None
