@@ -164,8 +164,8 @@ def test_without_labels_batches_have_none(make_store: Callable[..., TokenStore])
     [
         ([], {}, "No rows"),
         ([2], {}, "2 documents"),
-        ([0], {"batch_size": 0}, "batch_size 0"),
-        ([0], {"seed": -1}, "seed -1"),
+        ([0], {"batch_size": 0}, "batch_size is 0"),
+        ([0], {"seed": -1}, "seed is -1"),
     ],
 )
 def test_wrong_arguments_are_refused(

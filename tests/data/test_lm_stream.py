@@ -180,9 +180,9 @@ def test_too_large_a_batch_is_refused_with_the_largest_possible(store: TokenStor
         ({"rows": [40]}, "40 documents"),
         ({"rows": [-1]}, "40 documents"),
         ({"rows": [0.5]}, "whole numbers"),
-        ({"batch_size": 0}, "batch_size 0"),
-        ({"bptt": 0}, "bptt 0"),
-        ({"seed": -1}, "seed -1"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"bptt": 0}, "bptt is 0"),
+        ({"seed": -1}, "seed is -1"),
     ],
 )
 def test_wrong_arguments_are_refused(

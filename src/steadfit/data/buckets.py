@@ -10,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from steadfit.core.checks import LARGEST_SEED, whole_number
 from steadfit.core.errors import DataError
 from steadfit.data.token_store import TokenStore, checked_rows, described
 from steadfit.text.vocab import PAD
@@ -54,11 +55,8 @@ class DocumentBatches:
         shuffle: bool = True,
         backwards: bool = False,
     ) -> None:
-        if batch_size < 1 or seed < 0:
-            raise DataError(
-                f"batch_size {batch_size}, seed {seed} were given: batch_size must be 1 or more, "
-                "seed 0 or more."
-            )
+        whole_number("batch_size", batch_size, 1)
+        whole_number("seed", seed, 0, LARGEST_SEED)
         self.store = store
         self.rows = checked_rows(store, rows)
         self.batch_size = batch_size

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from steadfit.core.checks import LARGEST_SEED, whole_number
 from steadfit.core.errors import DataError
 from steadfit.data.token_store import TokenStore, checked_rows, described
 
@@ -117,11 +118,9 @@ class LanguageModelStream:
 
 
 def _check(batch_size: int, bptt: int, seed: int, tokens: int) -> None:
-    if batch_size < 1 or bptt < 1 or seed < 0:
-        raise DataError(
-            f"batch_size {batch_size}, bptt {bptt}, seed {seed} were given: batch_size and bptt "
-            "must be 1 or more, seed 0 or more."
-        )
+    whole_number("batch_size", batch_size, 1)
+    whole_number("bptt", bptt, 1)
+    whole_number("seed", seed, 0, LARGEST_SEED)
     if tokens < 2:
         raise DataError(
             f"The documents hold {tokens} token(s); a language model needs 2 or more. Give more "

@@ -55,7 +55,7 @@ def read_store(folder: Path) -> Contents:
         raise FileFormatError(
             f"{folder / 'offsets.npy'} does not run from 0 up to the {tokens} tokens. {_ADVICE}"
         )
-    if head["dtype"] != dtype.name or head["bytes"]["tokens.bin"] != tokens * dtype.itemsize:
+    if head.get("dtype") != dtype.name or head["bytes"]["tokens.bin"] != tokens * dtype.itemsize:
         raise FileFormatError(
             f"{folder / 'tokens.bin'} does not hold {tokens} ids of {dtype.name}. {_ADVICE}"
         )

@@ -69,6 +69,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
         DamagedCheckpoint: a file is missing, cut short or altered.
         FileFormatError: it may not be read, or is of a newer format.
     """
+    if strange := [p.name for p in _files(path) if p.exists() and not p.is_file()]:
+        # A pipe would be waited for.
+        raise DamagedCheckpoint(f"{path} holds {', '.join(strange)}, which are no files.")
     try:
         checksums = json.loads((path / _CHECKSUMS).read_text("utf-8"))
         for name in (_TENSORS, _VALUES):
@@ -113,6 +116,10 @@ def newest_checkpoint(folder: Path) -> Checkpoint | None:
                 f"The checkpoint {path.name} is damaged: {error} So {instead}.", stacklevel=2
             )
     return None
+
+
+def _files(path: Path) -> list[Path]:
+    return [path / name for name in (_TENSORS, _VALUES, _CHECKSUMS)]
 
 
 def _newest_first(folder: Path) -> list[Path]:

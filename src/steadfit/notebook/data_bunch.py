@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from steadfit.core.atomic import atomic_folder, write_json
+from steadfit.core.checks import LARGEST_SEED, whole_number, yes_or_no
 from steadfit.core.console import say
 from steadfit.core.errors import DataError, FileFormatError
 from steadfit.core.json_files import CHECKSUM, is_sealed, read_json, sealed
@@ -71,6 +72,10 @@ class DataBunch:
             )
         if self.kind == CLASSIFIER and (self.store.labels is None or not self.classes):
             raise DataError("a classifier needs labels and classes; the documents have none")
+        for name in ("bs", "val_bs", "bptt"):
+            whole_number(name, getattr(self, name), 1)
+        whole_number("seed", self.seed, 0, LARGEST_SEED)
+        yes_or_no("backwards", self.backwards)
         for given, build in (
             (f"bs={self.bs} for the 'train' documents", self.train_batches),
             (f"val_bs={self.val_bs} for the 'valid' documents", self.valid_batches),

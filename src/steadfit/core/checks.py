@@ -1,0 +1,59 @@
+"""Arguments compared with what is accepted, before anything is done with them."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+from steadfit.core.errors import DataError
+
+LARGEST = 2**31 - 1
+LARGEST_SEED = 2**63 - 1
+
+
+def whole_number(name: str, value: Any, least: int = 0, largest: int = LARGEST) -> int:
+    """Return `value` as an int.
+
+    Raises:
+        DataError: it is no whole number (True is none), or outside of the range.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise DataError(f"{name} is {shown(value)}; accepted is a whole number from {least}.")
+    whole = int(value)
+    if not least <= whole <= largest:
+        upper = f" to {largest}" if whole > largest else ""
+        raise DataError(
+            f"{name} is {shown(value)}; accepted is a whole number from {least}{upper}."
+        )
+    return whole
+
+
+def number(name: str, value: Any, least: float = 0.0) -> float:
+    """Return `value` as a float.
+
+    Raises:
+        DataError: it is no finite number, or below `least`.
+    """
+    if not isinstance(value, bool) and isinstance(value, Real):
+        plain = float(value)
+        if math.isfinite(plain) and plain >= least:
+            return plain
+    raise DataError(f"{name} is {shown(value)}; accepted is a number from {least:g}.")
+
+
+def yes_or_no(name: str, value: Any) -> bool:
+    """Return `value`, which must be True or False.
+
+    Raises:
+        DataError: it is something else.
+    """
+    if isinstance(value, bool):
+        return value
+    raise DataError(f"{name} is {shown(value)}; accepted are True and False.")
+
+
+def shown(value: Any) -> str:
+    """Return `value` for a message, short whatever it is."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
