@@ -12,7 +12,7 @@ from typing import Any
 __version__ = "0.1.0.dev0"
 
 _HOMES = {
-    "core.errors": ["DataError", "FileFormatError", "SteadfitError", "TrainingError"],
+    "core.errors": ["DataError", "DiskError", "FileFormatError", "SteadfitError", "TrainingError"],
     "text.corpus": ["Corpus"],
     "text.datasets": ["URLs", "untar_data"],
     "text.readers": [

@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from steadfit.core.errors import DataError
+from steadfit.core.errors import DataError, DiskError
+
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST)  # a folder with something in it has the name already
 
 
 @contextmanager
@@ -23,25 +25,30 @@ def atomic_file(
     """Yield a file open for writing that takes the name `path` only when the block succeeds.
 
     `mode` is "wb" or "w"; text is UTF-8 with Unix line ends unless `encoding` says otherwise.
+
+    Raises:
+        DiskError: when the system refuses to write (a full disk, no rights); what stood there
+            before is as it was.
     """
     if mode not in ("w", "wb"):
         raise ValueError(f"mode={mode!r}: accepted are 'w' and 'wb'")
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     fresh = _beside(path, "part")
     text = {} if mode == "wb" else {"encoding": encoding or "utf-8", "newline": "\n"}
-    try:
-        # "x" instead of a temporary file with rights of its own: the system applies the umask,
-        # which cannot be asked for without changing it under other threads.
-        with open(fresh, mode.replace("w", "x"), **text) as file:  # type: ignore[call-overload]
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+    with _told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # "x" instead of a temporary file with rights of its own: the system applies the umask,
+            # which cannot be asked for without changing it under other threads.
+            with open(fresh, mode.replace("w", "x"), **text) as file:  # type: ignore[call-overload]
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(fresh, path)
+        except BaseException:
+            fresh.unlink(missing_ok=True)
+            raise
+    _sync_name(path)
 
 
 @contextmanager
@@ -62,25 +69,28 @@ def atomic_folder(
 
     Raises:
         DataError: when `path` is a file.
+        DiskError: when the system refuses to write (a full disk, no rights); what stood there
+            before is as it was.
         FileExistsError: when `path` is a folder with content and `replace` is False.
     """
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise DataError(f"{path} is a file, and a folder is to be written there; name another")
-    path.parent.mkdir(parents=True, exist_ok=True)
     fresh = _beside(path, "part")
-    fresh.mkdir()
-    try:
-        yield fresh
-        if many_files and sys.platform == "linux":
-            os.sync()
-        else:
-            _sync_tree(fresh)
-        _put_in_place(fresh, path, replace)
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
-    _sync_folder(path.parent)
+    with _told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            fresh.mkdir()
+            yield fresh
+            if many_files and sys.platform == "linux":
+                os.sync()
+            else:
+                _sync_tree(fresh)
+            _put_in_place(fresh, path, replace)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
+    _sync_name(path)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -102,6 +112,8 @@ def _put_in_place(fresh: Path, path: Path, replace: bool) -> None:
             return
         except OSError as error:
             if not path.is_dir():
+                if error.errno in _TAKEN and not path.is_file():
+                    continue  # another process has moved away what stood there a moment ago
                 raise
             if not replace:
                 raise FileExistsError(errno.EEXIST, "folder exists", str(path)) from error
@@ -113,15 +125,58 @@ def _put_in_place(fresh: Path, path: Path, replace: bool) -> None:
         try:
             os.rename(fresh, path)
         except BaseException as error:
-            if path.exists():  # another process was faster; its folder is whole as well
-                _remove(aside)
+            if getattr(error, "errno", None) in _TAKEN or path.exists():
+                _remove(aside)  # another process was faster; its folder is whole as well
                 if isinstance(error, OSError):
                     continue
             else:
-                os.rename(aside, path)
+                _put_back(aside, path, error)
             raise
         _remove(aside)
         return
+
+
+def _put_back(aside: Path, path: Path, why: BaseException) -> None:
+    try:
+        os.rename(aside, path)
+    except OSError:
+        raise _Elsewhere(f"what stood there before lies whole in {aside}") from why
+
+
+class _Elsewhere(Exception):
+    """A folder that was moved aside and cannot be moved back."""
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn an error of the system into one that says what could not be written."""
+    kept = "what stood there before is as it was" if path.exists() else "nothing of it is left"
+    try:
+        yield
+    except _Elsewhere as error:
+        raise disk_error(path, error.__cause__, str(error)) from error.__cause__
+    except FileExistsError:
+        raise
+    except OSError as error:
+        # The error of an unfinished file in a folder is told again, with the folder's name.
+        raise disk_error(path, error, kept) from error
+
+
+def disk_error(path: Path, error: BaseException | None, kept: str) -> DiskError:
+    """Return the error that tells a user that `path` could not be written, and what to do."""
+    number = getattr(error, "errno", None)
+    reason = _reason(error)
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        advice = "; free some space, or write to another disk"
+    elif number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        advice = "; give a folder that you may write to"
+    else:
+        advice = ""
+    return DiskError(f"{path} could not be written: {reason}; {kept}{advice}", number, reason)
+
+
+def _reason(error: BaseException | None) -> str:
+    return getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
 
 
 def _beside(path: Path, ending: str) -> Path:
@@ -149,6 +204,19 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _sync_name(path: Path) -> None:
+    try:
+        _sync_folder(path.parent)
+    except OSError as error:
+        reason = _reason(error)
+        raise DiskError(
+            f"{path} is written, but the disk did not confirm its name ({reason}): after a loss of "
+            "power the one before may stand there",
+            error.errno,
+            reason,
+        ) from error
 
 
 def _sync_folder(path: Path) -> None:

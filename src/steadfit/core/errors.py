@@ -19,6 +19,15 @@ class FileFormatError(SteadfitError, ValueError):
     """A file or folder that Steadfit should have written but that is not what it should be."""
 
 
+class DiskError(SteadfitError, OSError):
+    """A file or folder that could not be written, with the system's number and reason for it."""
+
+    def __init__(self, message: str, number: int | None = None, reason: str = "") -> None:
+        super().__init__(message)
+        self.errno = number
+        self.reason = reason
+
+
 class TrainingError(SteadfitError, RuntimeError):
     """Training that cannot go on, such as a loss that is not a number."""
 

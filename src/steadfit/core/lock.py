@@ -7,7 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
+from steadfit.core.atomic import disk_error
 from steadfit.core.errors import DataError
 
 
@@ -20,10 +22,10 @@ def process_lock(path: str | Path) -> Iterator[None]:
 
     Raises:
         DataError: when the file system cannot lock files.
+        DiskError: when the file cannot be made there.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "ab") as file:
+    with _opened(path) as file:
         try:
             _acquire(file.fileno())
         except OSError as error:
@@ -32,6 +34,14 @@ def process_lock(path: str | Path) -> Iterator[None]:
                 "folder on a local disk"
             ) from error
         yield  # closing the file releases the lock
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return open(path, "ab")
+    except OSError as error:
+        raise disk_error(path, error, "nothing was begun") from error
 
 
 if sys.platform == "win32":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zlib
 from array import array
 from collections.abc import Mapping, Sequence
@@ -108,14 +109,17 @@ class StoreWriter:
                 f"Token ids from {block.min()} to {block.max()} were given, but the vocabulary "
                 f"has {self._vocab_size} tokens: encode the texts with the vocabulary named here."
             )
-        ids = block.astype(self._dtype)
-        ids.tofile(self._file)
-        self._checksums["tokens.bin"] = zlib.crc32(ids.data, self._checksums["tokens.bin"])
+        ids = block.astype(self._dtype).data
+        self._file.write(ids)  # unlike tofile it tells why the system refuses to write
+        self._file.flush()
+        self._checksums["tokens.bin"] = zlib.crc32(ids, self._checksums["tokens.bin"])
 
     def _save(self, name: str, values: NDArray[Any], dtype: str) -> None:
         path = self._folder / f"{name}.npy"
-        np.save(path, values.astype(dtype), allow_pickle=False)
-        self._checksums[path.name] = zlib.crc32(path.read_bytes())
+        content = io.BytesIO()  # as above: np.save uses tofile for a file
+        np.save(content, values.astype(dtype), allow_pickle=False)
+        path.write_bytes(content.getbuffer())
+        self._checksums[path.name] = zlib.crc32(content.getbuffer())
 
 
 def id_dtype(vocab_size: int) -> np.dtype[Any]:
