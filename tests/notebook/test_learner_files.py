@@ -62,8 +62,10 @@ def test_an_exported_language_model_writes_as_its_learner(lm: Any, tmp_path: Pat
 
 def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
     (tmp_path / "export.pkl").write_bytes(pickle.dumps({"a": 1}))
-    with pytest.raises(FileFormatError, match="model folder"):
+    with pytest.raises(FileFormatError, match="was not opened"):
         load_learner(tmp_path / "export.pkl")
+    with pytest.raises(FileFormatError, match="was not opened"):
+        load_learner(tmp_path, "export.pkl")
 
 
 def test_an_encoder_is_not_a_learner(lm: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from steadfit.core.errors import DataError, TrainingError
 from steadfit.training.engine import fit
+from steadfit.training.evaluation import evaluate
 from steadfit.training.events import MOMENTS, Callback
 from steadfit.training.history import History
 from steadfit.training.metrics import Metric, accuracy
@@ -56,8 +58,7 @@ def test_a_loss_that_is_no_number_stops_before_its_step(
     make, batches = case
     at = min(at, 2 * len(batches) - 1)
     objective = make(ALL)
-    last: dict[str, Tensor] = {}
-    count = 0
+    states: list[dict[str, Tensor]] = []
 
     def poison() -> None:
         # No weight is touched, since weights are compared: the gradient overflows.
@@ -65,23 +66,35 @@ def test_a_loss_that_is_no_number_stops_before_its_step(
 
     class Keep(Callback):
         def on_fit_begin(self, run: Run) -> None:
-            last.update(weights(objective))
+            states.append(weights(objective))
 
         def on_step_end(self, run: Run) -> None:
-            nonlocal count
-            count += 1
-            last.update(weights(objective))
+            states.append(weights(objective))
 
     poisoned = Poisoned(batches, at, poison)
     plan = FitPlan(2, 1e-2, accumulate=accumulate)
     history = History()
     with pytest.raises(TrainingError) as caught:
         fit(objective, poisoned, None, plan, history, [Keep()])
-    assert same(weights(objective), last)
+    count = len(states) - 1
+    assert same(weights(objective), states[max(count - 1, 0)])
     assert f"Step {count + 1} of " in str(caught.value)
-    assert "Lower the learning rate" in str(caught.value)
+    assert f"those before step {max(count, 1)}." in str(caught.value)
+    assert "Lower the " in str(caught.value)
     assert len(history.steps) == count
     assert not objective.training
+
+
+@pytest.mark.parametrize("lr", [1e12, 1e20])
+def test_after_a_rate_far_too_large_the_weights_still_give_finite_losses(
+    case: tuple[Any, Any], lr: float
+) -> None:
+    make, batches = case
+    objective = make(ALL)
+    with pytest.raises(TrainingError, match="Lower the"):
+        fit(objective, batches, None, FitPlan(8, lr, schedule="constant"), History())
+    assert math.isfinite(evaluate(objective, batches).loss)
+    fit(objective, batches, None, FitPlan(1, 1e-3), History())
 
 
 def test_running_figures_are_put_back_with_a_refused_step(classifier: Any, buckets: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import random
 from types import SimpleNamespace
 from typing import Any
 
@@ -137,24 +138,35 @@ def test_state_is_carried_within_an_epoch_and_not_into_the_next() -> None:
 def test_the_suggestion_lies_where_the_loss_falls_fastest(where: float) -> None:
     lrs = [10 ** (-7 + 8 * step / 99) for step in range(100)]
     losses = [3 - 2 / (1 + math.exp(-3 * (math.log10(lr) - where))) for lr in lrs]
-    assert math.log10(halfway_down(lrs, losses)) == pytest.approx(where, abs=8 / 99)
+    assert math.log10(halfway_down(lrs, losses, 0.1)) == pytest.approx(where, abs=8 / 99)
 
 
 def test_the_suggestion_looks_at_neither_end() -> None:
     lrs = [10 ** (-7 + 8 * step / 99) for step in range(100)]
     losses = [9.0] * 5 + [1.0] * 45 + [0.8] * 45 + [0.5, 0.0, -9.0, -9.0, -9.0]
-    assert halfway_down(lrs, losses) == lrs[49]
+    assert halfway_down(lrs, losses, 0.1) == lrs[49]
 
 
 def test_a_spike_on_the_way_is_no_suggestion() -> None:
     lrs = [10 ** (-7 + 8 * step / 99) for step in range(100)]
     losses = [3 - 2 / (1 + math.exp(-3 * (math.log10(lr) + 2))) for lr in lrs]
     losses[20] += 0.05
-    assert math.log10(halfway_down(lrs, losses)) == pytest.approx(-2, abs=8 / 99)
+    assert math.log10(halfway_down(lrs, losses, 0.1)) == pytest.approx(-2, abs=8 / 99)
 
 
-def test_of_a_short_test_a_tenth_of_the_best_rate_is_suggested() -> None:
-    assert halfway_down([0.1, 1.0, 10.0], [2.0, 1.0, 3.0]) == pytest.approx(0.1)
+def test_of_a_short_or_flat_test_no_rate_is_suggested() -> None:
+    assert halfway_down([0.1, 1.0, 10.0], [2.0, 1.0, 3.0], 0.1) is None
+    lrs = [10 ** (-7 + 8 * step / 99) for step in range(100)]
+    assert halfway_down(lrs, [1.0 - 0.0009 * step for step in range(100)], 0.1) is None
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_noise_is_not_taken_for_a_fall(seed: int) -> None:
+    noise = random.Random(seed)
+    flat = [0.7 + noise.gauss(0, 0.05) for _ in range(80)] + [0.7 + 0.3 * i for i in range(20)]
+    found = find_lr(Scripted(lambda step: flat[step]), Endless(), PLAN)
+    assert found.suggestion is None
+    assert "none is suggested" in found.advice
 
 
 def test_it_finds_that_a_learnable_task_wants_no_tiny_rate(classifier: Any, buckets: Any) -> None:

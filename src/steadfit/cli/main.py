@@ -66,7 +66,10 @@ def _common(
 @app.command()
 def demo(
     quick: Annotated[
-        bool, typer.Option("--quick", help="A few minutes on two cores: fewer reviews and steps.")
+        bool,
+        typer.Option(
+            "--quick", help="About a minute on two cores: too few reviews to learn much from."
+        ),
     ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the results as one JSON object on the last line.")

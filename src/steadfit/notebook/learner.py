@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,7 +30,7 @@ from steadfit.training.lr_finder import RangeTest, find_lr
 from steadfit.training.metrics import AnyMetric, as_metrics
 from steadfit.training.objective import Objective
 from steadfit.training.optimizer import Rate
-from steadfit.training.stages import STEPS_BETWEEN, Stages
+from steadfit.training.stages import Stages
 from steadfit.training.state import FitPlan
 
 Listener = Callback | PenaltyNames
@@ -45,10 +45,9 @@ class Learner:
         metrics: figures shown beside the loss.
         callbacks: for every fit; `RNNTrainer` and `RNNTrainerNorm` set the penalties.
         path: folder below which `models/` is written; the data's by default.
-        wd, clip, accumulate, bf16, seed: see `FitPlan`.
-        checkpoint_dir: where fits keep what they need to go on after they were stopped; run the
-            same program again and finished fits are skipped, the open one goes on.
-        checkpoint_every: steps between checkpoints; one is also written as an epoch ends.
+        plan: the arguments that all fits share: wd, clip, accumulate, bf16, seed.
+        stages: where fits keep what they need to go on after they were stopped; run the same
+            program again and finished fits are skipped, the open one goes on.
     """
 
     kind: ClassVar[Kind]
@@ -60,13 +59,9 @@ class Learner:
         metrics: AnyMetric | Sequence[AnyMetric],
         callbacks: Listener | Sequence[Listener] = (),
         path: str | Path | None = None,
-        wd: float = 0.01,
-        clip: float | None = None,
-        accumulate: int = 1,
-        bf16: bool = False,
-        seed: int = 0,
-        checkpoint_dir: str | Path | None = None,
-        checkpoint_every: int = STEPS_BETWEEN,
+        *,
+        plan: FitPlan,
+        stages: Stages | None = None,
     ) -> None:
         self.data = data
         self.objective = objective.eval()
@@ -74,12 +69,11 @@ class Learner:
         self.metrics = as_metrics(metrics, labelled=self.kind == "classifier")
         self.callbacks = _listeners(callbacks)
         self.path = Path(data.path if path is None else path).expanduser()
-        self.wd, self.clip, self.accumulate, self.bf16 = wd, clip, accumulate, bf16
-        self.seed = seed
+        self.plan = plan
         self.recorder = Recorder(History())
         self._trained_with = objective.penalties
         self._stage = 0
-        self._stages = None if checkpoint_dir is None else Stages(checkpoint_dir, checkpoint_every)
+        self._stages = stages
 
     @property
     def model(self) -> LanguageModel | TextClassifier:
@@ -129,12 +123,12 @@ class Learner:
         with self._penalties(self.callbacks):
             result = find_lr(self.objective, batches, plan, start_lr, end_lr, num_it, stop_div)
         self.recorder.keep(result)
-        say(f"lr_find: the loss is half-way down at {result.suggestion:.2e}")
+        say(f"lr_find: {result.advice}")
         return result
 
     def validate(self) -> list[float]:
         """Return the validation loss and the metrics, in the order of `metrics`."""
-        evaluation = evaluate(self.objective, self._held_out(), self.bf16)
+        evaluation = evaluate(self.objective, self._held_out())
         return [evaluation.loss, *(metric(evaluation) for metric in self.metrics)]
 
     def freeze(self) -> None:
@@ -212,6 +206,7 @@ class Learner:
         listeners = [*self.callbacks, *_listeners(callbacks)]
         with self._penalties(listeners):
             self._trained_with = self.objective.penalties
+            began = True
             try:
                 fit(
                     self.objective,
@@ -223,8 +218,11 @@ class Learner:
                     self.metrics,
                     self._stages,
                 )
+            except DataError:  # refused before its first step: the corrected call takes its place
+                began = False
+                raise
             finally:
-                self._stage += 1
+                self._stage += began
 
     @contextmanager
     def _penalties(self, listeners: Sequence[Listener]) -> Iterator[None]:
@@ -241,16 +239,13 @@ class Learner:
     def _plan(
         self, epochs: int, lr: Rate, schedule: str, moms: tuple[float, float], wd: float | None
     ) -> FitPlan:
-        return FitPlan(
+        return replace(
+            self.plan,
             epochs=epochs,
             lr=lr,
             schedule=schedule,
             moms=moms,
-            wd=self.wd if wd is None else wd,
-            clip=self.clip,
-            accumulate=self.accumulate,
-            bf16=self.bf16,
-            seed=self.seed,
+            wd=self.plan.wd if wd is None else wd,
             stage=self._stage,
             first_epoch=len(self.recorder.history.epochs),
         )
@@ -274,7 +269,7 @@ class Learner:
             figures = {"train_loss": epochs[-1].train_loss, "valid_loss": epochs[-1].valid_loss}
             figures |= epochs[-1].metrics
         details = {
-            "seed": self.seed,
+            "seed": self.plan.seed,
             "penalties": asdict(self._trained_with),
             "data": self.data.store.meta,
         }

@@ -30,7 +30,8 @@ from steadfit.training.evaluation import evaluate, in_row_order
 from steadfit.training.metrics import AnyMetric, accuracy, perplexity
 from steadfit.training.objective import ClassifierObjective, LanguageModelObjective
 from steadfit.training.penalty_terms import Penalties
-from steadfit.training.stages import STEPS_BETWEEN
+from steadfit.training.stages import STEPS_BETWEEN, Stages
+from steadfit.training.state import FitPlan
 
 AWD_LSTM = AWDLSTM
 awd_lstm_lm_config = LANGUAGE_MODEL_DEFAULTS
@@ -89,7 +90,7 @@ class TextClassifierLearner(Learner):
         if part not in ("valid", "train"):
             raise DataError(f"get_preds({part!r}): accepted are 'valid' and 'train'.")
         batches = self._held_out() if part == "valid" else self.data.train_batches()
-        return in_row_order(evaluate(self.objective, batches, self.bf16))
+        return in_row_order(evaluate(self.objective, batches))
 
     def _predictor(self) -> Predictor:
         return Predictor(self.model, self.tokenizer, self.data.classes, self.data.backwards)
@@ -135,7 +136,8 @@ def language_model_learner(
         wd: weight decay.
         clip: largest norm of the gradient.
         accumulate: batches a step.
-        bf16: compute products in bfloat16.
+        bf16: compute products in bfloat16 while training and validating; `validate`, `get_preds`
+            and `predict` stay in float32.
         seed: of weights, dropout masks and order.
         checkpoint_dir: folder of its own in which fits keep what they need to go on after they
             were stopped.
@@ -147,6 +149,8 @@ def language_model_learner(
     """
     _check(data, arch, "language-model", "language_model_learner", "label_for_lm()")
     start = _folder(pretrained)
+    plan = FitPlan(1, 1.0, wd=wd, clip=clip, accumulate=accumulate, bf16=bf16, seed=seed)
+    stages = None if checkpoint_dir is None else Stages(checkpoint_dir, checkpoint_every)
     sizes = AWDLSTMConfig.from_defaults(LANGUAGE_MODEL_DEFAULTS, len(data.vocab), drop_mult, config)
     with seeded(seed):
         model = LanguageModel(sizes)
@@ -156,18 +160,7 @@ def language_model_learner(
         load_language_model(model, data.vocab, start, data.backwards)
     objective = LanguageModelObjective(model, Penalties(alpha, beta, beta_norm))
     learner = LanguageModelLearner(
-        data,
-        objective,
-        metrics,
-        callbacks,
-        path,
-        wd,
-        clip,
-        accumulate,
-        bf16,
-        seed,
-        checkpoint_dir,
-        checkpoint_every,
+        data, objective, metrics, callbacks, path, plan=plan, stages=stages
     )
     if start is not None:
         learner.freeze()
@@ -210,6 +203,8 @@ def text_classifier_learner(
             "with bs=2 or more."
         )
     start = _folder(pretrained)
+    plan = FitPlan(1, 1.0, wd=wd, clip=clip, accumulate=accumulate, bf16=bf16, seed=seed)
+    stages = None if checkpoint_dir is None else Stages(checkpoint_dir, checkpoint_every)
     sizes = AWDLSTMConfig.from_defaults(CLASSIFIER_DEFAULTS, len(data.vocab), drop_mult, config)
     with seeded(seed):
         model = TextClassifier(sizes, len(data.classes), bptt or data.bptt, grad_tokens)
@@ -219,18 +214,7 @@ def text_classifier_learner(
         load_encoder(model.encoder, data.vocab, start, data.backwards)
     objective = ClassifierObjective(model, Penalties(alpha, beta, beta_norm))
     learner = TextClassifierLearner(
-        data,
-        objective,
-        metrics,
-        callbacks,
-        path,
-        wd,
-        clip,
-        accumulate,
-        bf16,
-        seed,
-        checkpoint_dir,
-        checkpoint_every,
+        data, objective, metrics, callbacks, path, plan=plan, stages=stages
     )
     if start is not None:
         learner.freeze()
@@ -250,10 +234,11 @@ def load_learner(path: str | Path, file: str | None = None) -> Predictor | Write
     folder = Path(path).expanduser()
     if file is not None:
         folder = folder / folder_name(file)
-    elif folder.suffix in (".pkl", ".pth") and not folder.exists():
+    elif folder.suffix in (".pkl", ".pth"):
         folder = folder.with_suffix("")
     elif not (folder / "config.json").exists() and (folder / "export").is_dir():
         folder = folder / "export"
+    _refuse_pickle(folder)
     saved = load_model(folder)
     if isinstance(saved.model, LanguageModel):
         return Writer(saved.model, saved.tokenizer, saved.backwards)
@@ -287,6 +272,17 @@ def _folder(pretrained: object) -> str | Path | None:
         f"pretrained is {pretrained!r}; accepted are the folder of a language model and None. "
         "Nothing is downloaded."
     )
+
+
+def _refuse_pickle(folder: Path) -> None:
+    for ending in (".pkl", ".pth"):
+        file = folder.with_name(folder.name + ending)
+        if file.is_file() and not folder.exists():
+            raise FileFormatError(
+                f"{file} is a pickle, as fastai exports it. It can run code when opened, so it was "
+                "not opened. load_learner reads the folder that Steadfit's export wrote; train "
+                "again and export, or take the encoder over (docs/migrating.md)."
+            )
 
 
 def _say_from_scratch(maker: str) -> None:

@@ -54,11 +54,12 @@ def figure_of_range_test(
     axes.plot(lrs, losses, color=COLOURS[0], linewidth=1.8)
     axes.set_xscale("log")
     axes.set_xlabel("learning rate")
-    if suggestion:
-        name = f"suggestion: {test.suggestion:.1e}"
-        axes.axvline(test.suggestion, color=COLOURS[1], linewidth=1.2, linestyle="--", label=name)
-        if lrs[0] <= test.suggestion <= lrs[-1]:
-            place = min(range(len(lrs)), key=lambda i: abs(math.log(lrs[i] / test.suggestion)))
+    rate = test.suggestion if suggestion else None
+    if rate is not None:
+        name = f"suggestion: {rate:.1e}"
+        axes.axvline(rate, color=COLOURS[1], linewidth=1.2, linestyle="--", label=name)
+        if lrs[0] <= rate <= lrs[-1]:
+            place = min(range(len(lrs)), key=lambda i: abs(math.log(lrs[i]) - math.log(rate)))
             axes.plot(lrs[place], losses[place], "o", color=COLOURS[1], markersize=7)
         _legend(axes)
     return figure

@@ -47,8 +47,8 @@ def fit(
 
     Raises:
         DataError: every layer is frozen, or two metrics have one name.
-        TrainingError: a loss or gradient is not finite; the weights are those before that step.
-            Or the checkpoints are of another fit.
+        TrainingError: a loss or gradient is not finite; the weights are the last ones before
+            the loss ran away. Or the checkpoints are of another fit.
     """
     run = Run(objective, train, valid, plan, history, metrics)
     objective.eval()
@@ -138,17 +138,18 @@ def _step(run: Run, group: Sequence[Any]) -> Sizes:
     gradients = [p.grad for g in optimizer.param_groups for p in g["params"] if p.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)
     if not torch.isfinite(norm) or not torch.isfinite(loss):
-        for buffer, value in zip(objective.buffers(), before, strict=True):
-            buffer.copy_(value)
+        run.take_good_weights_back(before)
         raise TrainingError(
             f"Step {state.step + 1} of {run.steps} (epoch {state.epoch}) has the loss "
             f"{float(loss):g} and a gradient of norm {float(norm):g}, so training stopped. The "
-            f"weights are those before that step. Lower the learning rate (now "
-            f"{optimizer.param_groups[-1]['lr']:.3g}) or set clip, for example clip=0.25."
+            f"weights are the last good ones, those before step {run.good_step}. Lower the "
+            f"learning rate (now {optimizer.param_groups[-1]['lr']:.3g}) or set clip, for example "
+            "clip=0.25."
         )
     if run.plan.clip is not None:
         parameters = [p for g in optimizer.param_groups for p in g["params"]]
         torch.nn.utils.clip_grads_with_norm_(parameters, run.plan.clip, norm)
+    run.keep_good_weights(float(loss), before)
     optimizer.step()
     state.step += 1
     run.history.steps.append(

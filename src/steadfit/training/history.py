@@ -13,6 +13,10 @@ class SmoothedLoss:
     value: float = 0.0
     weight: float = 0.0
 
+    def average(self, default: float) -> float:
+        """Return the mean so far, or `default` before the first loss."""
+        return self.value / self.weight if self.weight else default
+
     def update(self, loss: float, decay: float = 0.98) -> float:
         """Take in one loss and return the mean so far."""
         self.value = decay * self.value + (1 - decay) * loss

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import statistics
 from collections.abc import Iterator
 from itertools import count, islice
 from typing import Any, NamedTuple
@@ -19,13 +20,22 @@ from steadfit.training.optimizer import make_optimizer, move_to
 from steadfit.training.schedules import Point
 from steadfit.training.state import FitPlan
 
+QUIET_STEPS = 20
+
 
 class RangeTest(NamedTuple):
     """Smoothed losses at growing learning rates."""
 
     lrs: list[float]
     losses: list[float]
-    suggestion: float  # where the loss is half-way down
+    suggestion: float | None  # where the loss is half-way down, if it clearly falls
+
+    @property
+    def advice(self) -> str:
+        """The suggestion as a sentence."""
+        if self.suggestion is None:
+            return "the loss does not clearly fall at any rate, so none is suggested; see the plot"
+        return f"the loss is half-way down at {self.suggestion:.1e}"
 
 
 def find_lr(
@@ -57,6 +67,7 @@ def find_lr(
     smoothed = SmoothedLoss()
     lrs: list[float] = []
     losses: list[float] = []
+    single: list[float] = []
     state, best = None, math.inf
     with seeded(plan.seed, plan.stage):
         trial.train()
@@ -74,6 +85,7 @@ def find_lr(
             average = smoothed.update(loss)
             lrs.append(lr)
             losses.append(average)
+            single.append(loss)
             best = min(best, average)
             if stop_div and average > 4 * best:
                 break
@@ -87,24 +99,34 @@ def find_lr(
             "lr_find: the loss was not finite at the very first batch, before any step; the "
             "weights are not usable. Start from other weights."
         )
-    return RangeTest(lrs, losses, halfway_down(lrs, losses))
+    # The first rates are too small to change anything: what varies there is the batches.
+    noise = statistics.pstdev(single[:QUIET_STEPS])
+    return RangeTest(lrs, losses, halfway_down(lrs, losses, noise))
 
 
 def halfway_down(
-    lrs: list[float], losses: list[float], skip_start: int = 10, skip_end: int = 5
-) -> float:
+    lrs: list[float], losses: list[float], noise: float, skip_start: int = 10, skip_end: int = 5
+) -> float | None:
     """Return the rate at which the smoothed loss is half-way down to its least value.
 
     There a curve that falls once falls fastest; unlike the steepest place it is not moved by the
     noise between neighbours, which on a hard task is larger than any slope. Both ends are left
-    out. Of a test too short to have a middle, a tenth of the rate with the smallest loss.
+    out.
+
+    Args:
+        lrs: growing rates.
+        losses: smoothed, one a rate.
+        noise: standard deviation of single losses; a fall no larger is no fall.
+
+    Returns:
+        None where the test is too short to have a middle or the loss does not clearly fall.
     """
     kept = losses[skip_start : len(losses) - skip_end]
-    lowest = kept.index(min(kept)) if kept else 0
-    if lowest == 0:
-        return lrs[losses.index(min(losses))] / 10
+    if not kept or kept[0] - min(kept) <= noise:
+        return None
+    lowest = kept.index(min(kept))
     half = (kept[0] + kept[lowest]) / 2
-    place = max(i for i, loss in enumerate(kept[:lowest]) if i == 0 or loss >= half)
+    place = max(i for i, loss in enumerate(kept[:lowest]) if loss >= half)
     return lrs[skip_start + place]
 
 
