@@ -138,11 +138,11 @@ def _step(run: Run, group: Sequence[Any]) -> Sizes:
     gradients = [p.grad for g in optimizer.param_groups for p in g["params"] if p.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)
     if not torch.isfinite(norm) or not torch.isfinite(loss):
-        run.take_good_weights_back(before)
+        good = run.take_good_weights_back(before)
         raise TrainingError(
             f"Step {state.step + 1} of {run.steps} (epoch {state.epoch}) has the loss "
             f"{float(loss):g} and a gradient of norm {float(norm):g}, so training stopped. The "
-            f"weights are the last good ones, those before step {run.good_step}. Lower the "
+            f"weights are the last good ones, those before step {good}. Lower the "
             f"learning rate (now {optimizer.param_groups[-1]['lr']:.3g}) or set clip, for example "
             "clip=0.25."
         )

@@ -40,7 +40,7 @@ class Run:
         _check_names(metrics)
         self.state = TrainState(history=history)
         self.optimizer = make_optimizer(objective.model.layer_groups(), plan.lr, plan.wd)
-        self.good_step = 1  # the step before which the weights were last good
+        self._good_step = 0
         self._good: list[Tensor] | None = None
         self._good_buffers: list[Tensor] = []
         self.schedule = schedule_named(plan.schedule)
@@ -70,15 +70,19 @@ class Run:
             self._good = [torch.empty_like(weight) for weight in weights]
         torch._foreach_copy_(self._good, weights)
         self._good_buffers = buffers
-        self.good_step = self.state.step + 1
+        self._good_step = self.state.step + 1
 
     @torch.no_grad()
-    def take_good_weights_back(self, buffers: list[Tensor]) -> None:
-        """Put back what was kept last; before the first step only `buffers` have moved."""
+    def take_good_weights_back(self, buffers: list[Tensor]) -> int:
+        """Put back what was kept last, and return the step before which it was taken.
+
+        Before the first step nothing was kept, and only `buffers` have moved.
+        """
         now = [*self._trained(), *self.objective.buffers()]
         kept = buffers if self._good is None else [*self._good, *self._good_buffers]
         for tensor, value in zip(now[len(now) - len(kept) :], kept, strict=True):
             tensor.copy_(value)
+        return self.state.step + 1 if self._good is None else self._good_step
 
     def _trained(self) -> list[Tensor]:
         return [p.detach() for group in self.optimizer.param_groups for p in group["params"]]
