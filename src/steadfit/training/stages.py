@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from steadfit.core.console import say
-from steadfit.core.errors import DataError, TrainingError
+from steadfit.core.errors import DataError, SteadfitError, TrainingError
 from steadfit.files.checkpoint import Checkpoint, keep_newest, newest_checkpoint, write_checkpoint
 from steadfit.training.events import Callback
 from steadfit.training.fit_file import claim
@@ -143,6 +143,8 @@ def _told(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if isinstance(error, SteadfitError):
+            raise
         raise TrainingError(
             f"{folder} cannot be written ({error}). Earlier checkpoints are as they were: make "
             "room or give the rights, run the program again, and it goes on from there."
