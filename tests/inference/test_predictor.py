@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -161,3 +162,23 @@ def test_a_saved_classifier_predicts_the_same_and_a_language_model_is_refused(
     save_model(tmp_path / "lm", SavedModel(language_model, predictor.tokenizer))
     with pytest.raises(FileFormatError, match="classifier is needed"):
         Predictor.load(tmp_path / "lm")
+
+
+@pytest.mark.parametrize("tokens", [1, 7, 20, 50])
+def test_long_documents_are_read_fewer_at_a_time_with_the_same_answers(
+    tokens: int, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["good " * length + "film" for length in (3, 30, 1, 0, 9, 4, 4, 12)]
+    whole = predictor.probabilities(texts, batch_size=3)
+    held: list[int] = []
+    read = predictor.model.forward
+
+    def watched(batch: Tensor, *rest: Any) -> Tensor:
+        held.append(batch.numel())
+        return read(batch, *rest)
+
+    monkeypatch.setattr(module, "TOKENS_TOGETHER", tokens)
+    monkeypatch.setattr(predictor.model, "forward", watched)
+    torch.testing.assert_close(predictor.probabilities(texts, 3), whole, rtol=0, atol=1e-6)
+    longest = max(len(predictor.tokenizer.encode(text)) for text in texts)
+    assert max(held) <= max(tokens, longest)

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from steadfit.text import words
 from steadfit.text.vocab import MARKERS
 from steadfit.text.words import WordEncoder, split_words, split_words_reference
 
@@ -169,3 +170,33 @@ def test_time_is_linear_in_hostile_text(unit: str) -> None:
     encoder = WordEncoder(len)
     assert encoder(text)[0] == len("xxbos")
     assert encoder("b" + text + "c 1")[-1] == 1
+
+
+@settings(max_examples=300)
+@given(st.one_of(TEXTS, REPEATS), st.integers(1, 12), st.integers(1, 4))
+def test_a_long_text_read_in_parts_has_the_tokens_of_the_plain_way(
+    text: str, part: int, run: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(words, "_PART", part)
+        patch.setattr(words, "_WORDLESS_RUN", run)
+        patch.setattr(words, "_WORDLESS", b"\1" * run)
+        patch.setattr(words, "_OVERLAP", 4 * (run + 1))
+        assert split_words(text) == split_words_reference(text)
+
+
+def test_a_repetition_across_the_seam_of_two_parts_is_seen() -> None:
+    unit = "ha " + "- " * (words._WORDLESS_RUN - 1)
+    for shift in range(0, 4 * len(unit), 7):
+        text = "x y " * ((words._PART - shift) // 4) + unit * 4 + "y z " * 50
+        tokens = split_words(text)
+        assert "xxwrep" in tokens
+        assert tokens == split_words_reference(text)
+
+
+def test_pieces_of_a_long_text_that_are_all_different_do_not_grow_the_memo() -> None:
+    ids: defaultdict[str, int] = defaultdict(count().__next__)
+    encode = WordEncoder(ids.__getitem__, memo_size=1000)
+    text = " ".join(f"w{number}" for number in range(60_000))
+    encode(text)
+    assert len(encode._memo) < 20_000

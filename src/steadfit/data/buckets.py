@@ -16,6 +16,7 @@ from steadfit.data.token_store import TokenStore, checked_rows, described
 from steadfit.text.vocab import PAD
 
 _CHUNK_BATCHES = 50  # batches sorted together: more pads less, fewer shuffles better
+_BATCHES_KEPT = 8  # read before their pages are given back
 
 
 class DocumentBatch(NamedTuple):
@@ -79,7 +80,7 @@ class DocumentBatches:
                 f"to {len(self)}."
             )
         plan = self._shuffled(epoch) if self.shuffle else self._sorted()
-        return (self._batch(rows) for rows in plan[start:])
+        return self._batches(plan[start:])
 
     def describe(self) -> dict[str, Any]:
         """Return all that decides what the batches hold, as plain JSON values."""
@@ -112,6 +113,12 @@ class DocumentBatches:
 
     def _longest_first(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.argsort(-self.store.lengths[rows], kind="stable")
+
+    def _batches(self, plan: list[NDArray[np.int64]]) -> Iterator[DocumentBatch]:
+        for number, rows in enumerate(plan, 1):
+            yield self._batch(rows)
+            if number % _BATCHES_KEPT == 0:
+                self.store.let_go()
 
     def _batch(self, rows: NDArray[np.int64]) -> DocumentBatch:
         lengths = self.store.lengths[rows]

@@ -14,6 +14,8 @@ from steadfit.core.checks import LARGEST_SEED, whole_number
 from steadfit.core.errors import DataError
 from steadfit.data.token_store import TokenStore, checked_rows, described
 
+_WINDOWS_KEPT = 256  # read before their pages are given back
+
 
 class LMBatch(NamedTuple):
     """One window: each target is the token after the input at its place.
@@ -115,6 +117,8 @@ class LanguageModelStream:
             document = np.searchsorted(ends, positions, side="right")
             ids = self.store.checked(self.store.tokens[sign * positions + shift[document]])
             yield LMBatch(_tensor(ids[:, :-1]), _tensor(ids[:, 1:]))
+            if window % _WINDOWS_KEPT == 0:
+                self.store.let_go()
 
 
 def _check(batch_size: int, bptt: int, seed: int, tokens: int) -> None:

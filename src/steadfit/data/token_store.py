@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
@@ -95,6 +96,18 @@ class TokenStore:
                 f"{self.vocab_size}. Delete the folder and prepare the texts again."
             )
         return ids
+
+    def let_go(self) -> None:
+        """Give back the memory of what was read so far; it is read again when it is looked at.
+
+        The system would do so itself when memory runs short, but until then a pass over the store
+        would count as much as the whole file.
+        """
+        base: Any = self.tokens
+        while isinstance(base, np.ndarray):
+            base = base.base
+        if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            base.madvise(mmap.MADV_DONTNEED)
 
     def rows(self, part: str) -> NDArray[np.int64]:
         """Return the rows of "train", "valid" or "test", ascending.

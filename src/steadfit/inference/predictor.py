@@ -17,6 +17,7 @@ from steadfit.text.tokenizer import Tokenizer
 from steadfit.text.vocab import PAD
 
 SORTED_TOGETHER = 50  # batches whose documents are sorted by length before they are cut
+TOKENS_TOGETHER = 1 << 20  # tokens from which on fewer documents are held, and read, at a time
 
 
 class Prediction(NamedTuple):
@@ -102,7 +103,7 @@ def class_probabilities(
     """Yield `(documents, classes)` pieces in the order of `documents`.
 
     A few batches of documents are held at a time and read in order of length, so that little is
-    padded.
+    padded; fewer where documents are so long that memory would grow with them.
 
     Raises:
         DataError: a batch size below one.
@@ -111,15 +112,35 @@ def class_probabilities(
         raise DataError(f"batch_size is {batch_size}; it must be at least 1.")
     device = next(model.parameters()).device
     iterator = iter(documents)
-    while part := list(islice(iterator, batch_size * SORTED_TOGETHER)):
+    while part := _some(iterator, batch_size * SORTED_TOGETHER):
         order = sorted(range(len(part)), key=lambda i: len(part[i]))
         found = [
-            _batch_probabilities(
-                model, [part[i] for i in order[start : start + batch_size]], device
-            )
-            for start in range(0, len(order), batch_size)
+            _batch_probabilities(model, [part[i] for i in batch], device)
+            for batch in _cut(order, [len(document) for document in part], batch_size)
         ]
         yield torch.cat(found)[torch.tensor(order).argsort()]
+
+
+def _cut(order: Sequence[int], lengths: Sequence[int], batch_size: int) -> Iterator[Sequence[int]]:
+    """Cut documents, the shortest first, into batches of `TOKENS_TOGETHER` at most, padding too."""
+    start = 0
+    while start < len(order):
+        end = min(start + batch_size, len(order))
+        # The last of a batch is the longest, and all are padded to it.
+        while end - start > 1 and (end - start) * lengths[order[end - 1]] > TOKENS_TOGETHER:
+            end -= 1
+        yield order[start:end]
+        start = end
+
+
+def _some(documents: Iterator[Sequence[int]], most: int) -> list[Sequence[int]]:
+    """Take documents: `most`, or until they have `TOKENS_TOGETHER` tokens."""
+    taken: list[Sequence[int]] = []
+    tokens = 0
+    while tokens < TOKENS_TOGETHER and (one := list(islice(documents, min(1, most - len(taken))))):
+        taken += one
+        tokens += len(one[0])
+    return taken
 
 
 @torch.inference_mode()

@@ -27,6 +27,10 @@ from steadfit.text.rules import (
 
 MEMO_SIZE = 1 << 18
 _LONG = 100  # characters; longer pieces are hardly ever seen twice
+_PART = 1 << 16  # characters of a text whose pieces are held at a time
+_WORDLESS_RUN = 16  # so many pieces in a row without a word make a long text go the plain way
+_OVERLAP = 4 * (_WORDLESS_RUN + 1)  # pieces: four times a word and what may stand behind it
+_WORDLESS = b"\1" * _WORDLESS_RUN
 
 
 def split_words(text: str) -> list[str]:
@@ -74,10 +78,6 @@ class WordEncoder:
 
     def __call__(self, text: str) -> list[int]:
         """Return the ids of the tokens of `text`, that of `xxbos` first."""
-        memo = self._memo
-        if len(memo) > self._memo_size:
-            # Not cleared but replaced: another thread may be in the middle of a text.
-            memo = self._memo = _Memo(self._ids)
         string = fix_html(" " + text)
         if "////" not in string and "####" not in string:
             string = rm_useless_spaces(spec_add_spaces(string))
@@ -85,15 +85,43 @@ class WordEncoder:
                 # A run of line feeds is one token, so it must be one piece. Twice, for the
                 # matches of the first pass do not overlap.
                 string = string.replace("\n \n", "\n\n").replace("\n \n", "\n\n")
-            pieces = string.split(" ")
             try:
-                ids = [*map(memo.__getitem__, pieces)]
+                return self._quickly(string)
             except _PlainWay:
                 pass
-            else:
-                if not _repeats(string, pieces, memo):
-                    return [self._bos, *chain.from_iterable(ids)]
-        return self._plainly(apply_rules(text), memo)
+        del string  # of a long text each copy counts
+        return self._plainly(apply_rules(text), self._fresh_memo())
+
+    def _quickly(self, string: str) -> list[int]:
+        """Return the ids by way of the memo, part by part: the pieces of a long text take room.
+
+        Each part is looked at together with the last pieces before it, so that no repetition of
+        words hides at a seam: a unit has a word and fewer than `_WORDLESS_RUN` pieces behind it.
+
+        Raises:
+            _PlainWay: a rule may apply that reaches beyond a piece.
+        """
+        result = [self._bos]
+        before: list[str] = []
+        for part in _parts(string):
+            memo = self._fresh_memo()
+            pieces = [*before, *part.split(" ")]
+            ids = [*map(memo.__getitem__, pieces)]
+            if part is not string:
+                part = " ".join(pieces)
+                if _WORDLESS in bytes(map(memo.wordless.__contains__, pieces)):
+                    raise _PlainWay
+            if _repeats(part, pieces, memo):
+                raise _PlainWay
+            result.extend(chain.from_iterable(ids[len(before) :]))
+            before = pieces[-_OVERLAP:]
+        return result
+
+    def _fresh_memo(self) -> _Memo:
+        if len(self._memo) > self._memo_size:
+            # Not cleared but replaced: another thread may be in the middle of a text.
+            self._memo = _Memo(self._ids)
+        return self._memo
 
     def _plainly(self, string: str, memo: _Memo) -> list[int]:
         result = [self._bos]
@@ -119,6 +147,15 @@ def _tokens(piece: str) -> Sequence[str]:
     for word in split_english(piece):
         tokens += mark_case(word)
     return tokens
+
+
+def _parts(string: str) -> Iterator[str]:
+    """Cut a string at spaces, which are left out, into parts of about `_PART` characters."""
+    start = 0
+    while len(string) - start > _PART and (end := string.find(" ", start + _PART)) >= 0:
+        yield string[start:end]
+        start = end + 1
+    yield string[start:] if start else string
 
 
 _RUNS = re.compile(r"\s+|\S+")
