@@ -247,7 +247,7 @@ def test_what_is_missing_is_named_with_the_call_to_add(
     [
         (["a", "b", "c"], None, "class 'c' has no training document"),
         (["a", "b", "a"], ["a", "b", "c"], "class 'c' has no training document"),
-        (["a", "b", "c"], ["a", "b"], "'c', which is not one of the classes"),
+        (["a", "b", "c"], ["a", "b"], "1 of 3 documents have labels outside"),
         (["a", "a", "a"], None, "at least two"),
         (["a", "b", "a"], "a", "at least two"),
         (["a", "b"], None, "3 texts but 2 labels"),

@@ -24,6 +24,7 @@ from steadfit.data.store_writer import VERSION, StoreWriter
 from steadfit.data.token_store import TokenStore
 from steadfit.text.corpus import TRAIN, Corpus
 from steadfit.text.tokenizer import RULES, Tokenizer
+from steadfit.text.values import refuse_other_labels
 from steadfit.text.vocab import Vocab
 from steadfit.text.words import WordEncoder
 
@@ -271,10 +272,5 @@ def _class_indices(
     index = {name: place for place, name in enumerate(names)}
     if len(index) != len(names):
         raise DataError(f"A class is named twice in {names}.")
-    if strange := sorted(set(corpus.labels) - index.keys()):
-        row = corpus.labels.index(strange[0])
-        raise DataError(
-            f"Document {row} has the label {strange[0]!r}, which is not one of the classes "
-            f"{names}: add it to classes=, or leave such documents out."
-        )
+    refuse_other_labels(corpus.labels, names)
     return names, np.array([index[label] for label in corpus.labels], np.int64)

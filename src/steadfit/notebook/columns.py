@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from steadfit.core.errors import DataError, NotYetError
 from steadfit.text.corpus import TRAIN, VALID, Corpus
+from steadfit.text.values import refuse_other_labels
 
 Column = str | int
 """A column's name, or its number from 0."""
@@ -21,7 +22,11 @@ def require_classes(corpus: Corpus, classes: tuple[str, ...]) -> None:
         DataError: fewer than two, or one without a training document; the message names it.
     """
     if len(classes) < 2:
-        raise DataError(f"classes={list(classes)}: a classifier needs at least two")
+        raise DataError(
+            f"The documents have {len(classes)} class ({', '.join(classes)}); a classifier needs "
+            "at least two. Look at the column or folders the labels were read from."
+        )
+    refuse_other_labels(corpus.labels or (), classes)
     train = set(corpus.part(TRAIN).classes)
     for name in classes:
         if name not in train:

@@ -199,7 +199,8 @@ class Corpus:
             )
         if len(wanted) < 2:
             raise DataError(
-                f"{len(wanted)} class ({_listed(wanted)}); a classifier needs at least two folders"
+                f"{self.root}: {len(wanted)} class ({_listed(wanted)}); a classifier needs at "
+                "least two folders of documents, one a class"
             )
         rows = [row for row, parent in enumerate(parents) if parent in wanted]
         if len(rows) < len(self):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -78,3 +79,20 @@ def is_missing(value: Any) -> bool:
 def _short(value: Any) -> str:
     shown = repr(value)
     return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+def refuse_other_labels(labels: Sequence[str], classes: Iterable[str]) -> None:
+    """Check that every label is one of the classes.
+
+    Raises:
+        DataError: some are not; they are counted and named.
+    """
+    known = set(classes)
+    others = Counter(label for label in labels if label not in known)
+    if others:
+        shown = ", ".join(f"{name!r}: {count:,}" for name, count in sorted(others.items())[:10])
+        raise DataError(
+            f"{sum(others.values()):,} of {len(labels):,} documents have labels outside the "
+            f"classes {sorted(known)} ({shown}): add these to classes=, or leave such documents "
+            "out."
+        )
