@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +21,7 @@ from steadfit.inference.predictor import Predictor
 from steadfit.text.corpus import TRAIN, VALID
 from steadfit.text.datasets import URLs, untar_data
 from steadfit.text.readers import read_folder
+from steadfit.training.stages import Stage
 
 TINY = replace(
     QUICK,
@@ -110,6 +112,40 @@ def test_the_demo_prints_a_table_and_its_json_names_files_that_exist(
     assert len(results["figures"]) == 3
     assert all(Path(figure).stat().st_size > 5_000 for figure in results["figures"])
     assert Predictor.load(results["model_dir"]).classes == ("neg", "pos")
+
+
+def test_a_stopped_demo_goes_on_from_its_checkpoints_to_the_same_results(
+    reviews: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(demo, "untar_data", lambda url: reviews)
+    monkeypatch.setattr(demo, "QUICK", TINY)
+
+    def run(out: str, checkpoints: Path | None) -> tuple[list[object], bytes]:
+        folder = tmp_path / out
+        results = demo.run_demo(True, False, folder, seed=1, checkpoint_dir=checkpoints)
+        figures = [(one["name"], one["accuracy"], one["norm_drift"]) for one in results["runs"]]
+        return figures, (folder / "model" / "model.safetensors").read_bytes()
+
+    wanted = run("undisturbed", None)
+    whole = Stage.save
+    for saves in (1, 8, 13):  # in the language model, freeze_to(-2), the norm stabilizer
+        left = iter(range(saves))
+
+        def save(stage: Stage, left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            whole(stage)
+
+        monkeypatch.setattr(Stage, "save", save)
+        with pytest.raises(KeyboardInterrupt):
+            run("stopped", tmp_path / f"checkpoints-{saves}")
+        monkeypatch.setattr(Stage, "save", whole)
+        capsys.readouterr()
+        assert run("stopped", tmp_path / f"checkpoints-{saves}") == wanted
+        assert "goes on after step" in capsys.readouterr().out
 
 
 def test_the_sizes_of_the_demo_fit_the_reviews_there_are() -> None:

@@ -59,11 +59,24 @@ def test_the_demo_gets_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[dict[str, Any]] = []
     replace_demo(monkeypatch, lambda **settings: calls.append(settings))
     arguments = ["demo", "--quick", "--json", "--out", "here", "--seed", "7"]
+    arguments += ["--checkpoint-dir", "there"]
     assert run_main(monkeypatch, *arguments) == 0
     assert run_main(monkeypatch, "demo") == 0
     assert calls == [
-        {"quick": True, "as_json": True, "out": Path("here"), "seed": 7},
-        {"quick": False, "as_json": False, "out": Path("runs/demo"), "seed": 0},
+        {
+            "quick": True,
+            "as_json": True,
+            "out": Path("here"),
+            "seed": 7,
+            "checkpoint_dir": Path("there"),
+        },
+        {
+            "quick": False,
+            "as_json": False,
+            "out": Path("runs/demo"),
+            "seed": 0,
+            "checkpoint_dir": None,
+        },
     ]
 
 

@@ -42,8 +42,12 @@ SENTENCES = (
 )
 
 
-def run_demo(quick: bool, as_json: bool, out: Path, seed: int) -> dict[str, Any]:
+def run_demo(
+    quick: bool, as_json: bool, out: Path, seed: int, checkpoint_dir: Path | None = None
+) -> dict[str, Any]:
     """Run the demo, print what happens, and write model, figures and results below `out`.
+
+    With `checkpoint_dir` it goes on where the same demo was stopped before.
 
     Returns:
         What `--json` prints as the last line.
@@ -60,13 +64,13 @@ def run_demo(quick: bool, as_json: bool, out: Path, seed: int) -> dict[str, Any]
         f"Classifier: {len(labelled.part(TRAIN)):,} labelled reviews to learn from, "
         f"{len(labelled.part(VALID)):,} to be judged by."
     )
-    language_model = train_language_model(lm_texts, size, seed, out / "encoder")
+    language_model = train_language_model(lm_texts, size, seed, out / "encoder", checkpoint_dir)
     say(
         f"Language model trained from scratch in {language_model.seconds:.0f} s "
         f"({language_model.tokens_per_second:,.0f} tokens/s): perplexity "
         f"{language_model.perplexity:.1f} on held-out reviews; encoder saved."
     )
-    demo = ClassifierDemo(labelled, language_model, size, seed)
+    demo = ClassifierDemo(labelled, language_model, size, seed, checkpoint_dir)
     range_test = demo.range_test()
     say(f"Range test for the head: {range_test.advice}.")
     runs, stabilized = _train_classifiers(demo)
@@ -119,7 +123,7 @@ def _train_classifiers(demo: ClassifierDemo) -> tuple[list[ClassifierRun], Class
 
     done(demo.run("head only", -1, 2e-2))
     done(demo.run("freeze_to(-2)", -2, 1e-2))
-    stabilized = demo.fork()
+    stabilized = demo.fork("norm-stabilizer")
     rates = slice(5e-3, 1e-2)
     done(demo.run("all layers", 0, rates))
     done(stabilized.run("all layers + norm stabilizer", 0, rates, STABILIZED))

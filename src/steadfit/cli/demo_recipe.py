@@ -35,6 +35,7 @@ from steadfit.training.lr_finder import RangeTest, find_lr
 from steadfit.training.objective import ClassifierObjective, LanguageModelObjective
 from steadfit.training.optimizer import Rate, freeze_to
 from steadfit.training.penalty_terms import Penalties
+from steadfit.training.stages import Stages
 from steadfit.training.state import FitPlan
 
 CLASSES = ("neg", "pos")
@@ -130,9 +131,12 @@ def classifier_corpus(reviews: Corpus, size: DemoSize, seed: int) -> Corpus:
 
 
 def train_language_model(
-    corpus: Corpus, size: DemoSize, seed: int, folder: Path
+    corpus: Corpus, size: DemoSize, seed: int, folder: Path, checkpoints: Path | None = None
 ) -> LanguageModelResult:
-    """Train a language model from scratch and save its encoder to `folder`."""
+    """Train a language model from scratch and save its encoder to `folder`.
+
+    With `checkpoints` it goes on where an earlier call was stopped.
+    """
     store, vocab = prepare_tokens(corpus, max_vocab=size.max_vocab, min_freq=3)
     train = LanguageModelStream(store, store.rows(TRAIN), size.batch_size, seed=seed)
     valid = LanguageModelStream(store, store.rows(VALID), size.batch_size, shuffle=False)
@@ -142,7 +146,8 @@ def train_language_model(
     with seeded(seed):
         objective = LanguageModelObjective(LanguageModel(config), PLAIN)
     history = History()
-    fit(objective, train, valid, _plan(1, 1e-2, seed), history)
+    stages = _stages(checkpoints, "language-model")
+    fit(objective, train, valid, _plan(1, 1e-2, seed), history, stages=stages)
     last = history.epochs[-1]
     assert last.valid_loss is not None
     encoder = SavedModel(objective.model.encoder, Tokenizer(vocab), details={"seed": seed})
@@ -153,10 +158,18 @@ def train_language_model(
 
 
 class ClassifierDemo:
-    """The notebook's classifier: head only, `freeze_to(-2)`, then all layers, two ways."""
+    """The notebook's classifier: head only, `freeze_to(-2)`, then all layers, two ways.
+
+    With `checkpoints` its fits go on where an earlier program was stopped.
+    """
 
     def __init__(
-        self, corpus: Corpus, encoder: LanguageModelResult, size: DemoSize, seed: int
+        self,
+        corpus: Corpus,
+        encoder: LanguageModelResult,
+        size: DemoSize,
+        seed: int,
+        checkpoints: Path | None = None,
     ) -> None:
         self.size, self.seed, self.vocab = size, seed, encoder.vocab
         self.store, _ = prepare_tokens(corpus, vocab=encoder.vocab, classes=CLASSES)
@@ -174,6 +187,8 @@ class ClassifierDemo:
         self.objective = ClassifierObjective(model.eval(), PLAIN)
         self.history = History()
         self._stage = 0
+        self._checkpoints = checkpoints
+        self._stages = _stages(checkpoints, "classifier")
 
     def range_test(self) -> RangeTest:
         """Look for a learning rate for the head; the model stays as it is."""
@@ -189,7 +204,7 @@ class ClassifierDemo:
         self.objective.penalties = penalties
         freeze_to(self.objective.model.layer_groups(), unfrozen)
         plan = replace(_plan(1, lr, self.seed), stage=self._stage, first_epoch=self._stage)
-        fit(self.objective, self.train, None, plan, self.history)
+        fit(self.objective, self.train, None, plan, self.history, stages=self._stages)
         self._stage += 1
         last = self.history.epochs[-1]
         model = self.objective.model
@@ -202,9 +217,13 @@ class ClassifierDemo:
             norm_curve(model, self.longest),
         )
 
-    def fork(self) -> ClassifierDemo:
-        """Return a copy that goes on from the same weights and seeds, into the same history."""
+    def fork(self, name: str) -> ClassifierDemo:
+        """Return a copy that goes on from the same weights and seeds, into the same history.
+
+        Its checkpoints have a folder of that name.
+        """
         other = copy.copy(self)
+        other._stages = _stages(self._checkpoints, name)
         other.objective = copy.deepcopy(self.objective)
         return other
 
@@ -222,6 +241,10 @@ class ClassifierDemo:
 
     def _reading(self, rows: Any) -> DocumentBatches:
         return DocumentBatches(self.store, rows, self.size.batch_size, shuffle=False)
+
+
+def _stages(checkpoints: Path | None, name: str) -> Stages | None:
+    return None if checkpoints is None else Stages(checkpoints / name)
 
 
 def _plan(epochs: int, lr: Rate, seed: int) -> FitPlan:

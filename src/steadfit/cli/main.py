@@ -80,8 +80,15 @@ def demo(
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="The same seed gives the same results.")
     ] = 0,
+    checkpoint_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint-dir",
+            help="Folder for checkpoints: stopped, the same command goes on from them.",
+        ),
+    ] = None,
 ) -> None:
     """Classify movie reviews from raw text to a saved model, beside a linear baseline."""
     from steadfit.cli.demo import run_demo
 
-    run_demo(quick=quick, as_json=json, out=out, seed=seed)
+    run_demo(quick=quick, as_json=json, out=out, seed=seed, checkpoint_dir=checkpoint_dir)
