@@ -412,3 +412,13 @@ def test_a_copy_of_the_folder_elsewhere_is_the_same_model(
     folder = saved_folder("classifier")
     copy = shutil.copytree(folder, tmp_path / "elsewhere" / "m")
     assert torch.equal(answers(load_model(copy).model), answers(load_model(folder).model))
+
+
+def test_weights_that_are_no_numbers_are_not_saved(make_saved: MakeSaved, tmp_path: Path) -> None:
+    saved = make_saved("classifier")
+    assert isinstance(saved.model, TextClassifier)
+    with torch.no_grad():
+        saved.model.head[2].weight[0, 0] = torch.nan
+    with pytest.raises(DataError, match=r"head\.2\.weight.*not saved"):
+        save_model(tmp_path / "model", saved)
+    assert not (tmp_path / "model").exists()

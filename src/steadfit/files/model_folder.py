@@ -275,6 +275,16 @@ def _check_saved(saved: SavedModel) -> None:
             )
     if taken := sorted(_OURS & set(saved.details)):
         raise DataError(f"details use {', '.join(taken)}, which the model folder writes itself.")
+    broken = [
+        name
+        for name, tensor in saved.model.state_dict().items()
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all()
+    ]
+    if broken:
+        raise DataError(
+            f"The model holds numbers that are not finite (in {', '.join(broken[:3])}), so it is of "
+            "no use and is not saved. Train again at a lower rate, or load earlier weights."
+        )
 
 
 def _replaceable(folder: Path) -> bool:

@@ -17,6 +17,7 @@ from steadfit.data.buckets import DocumentBatches
 from steadfit.data.lm_stream import LanguageModelStream
 from steadfit.data.prepare import open_tokens
 from steadfit.data.token_store import TokenStore
+from steadfit.notebook.names import plain_name
 from steadfit.notebook.show import show_table
 from steadfit.text.corpus import TRAIN, VALID
 from steadfit.text.paths import DataPath
@@ -137,7 +138,7 @@ class DataBunch:
         Raises:
             DataError: when something else than saved data stands there.
         """
-        folder = _folder(self.path, file)
+        folder = self.path / plain_name(file)
         if folder.is_dir() and any(folder.iterdir()) and not (folder / _SETTINGS).is_file():
             raise DataError(
                 f"{folder} is a folder that holds something else than saved data, and it would be "
@@ -182,7 +183,7 @@ def load_data(
         FileFormatError: when it is a pickle (which is not opened), or damaged.
     """
     path = DataPath(Path(path).expanduser())
-    folder = _folder(path, file)
+    folder = path / plain_name(file)
     if not folder.is_dir():
         _refuse(path, Path(file), folder)
     saved = _read_settings(folder / _SETTINGS)
@@ -203,11 +204,6 @@ def load_data(
             "make the data again"
         ) from error
     return replace(data, **chosen)
-
-
-def _folder(path: str | Path, file: str | Path) -> Path:
-    name = Path(path, file)
-    return name.with_suffix("") if name.suffix.lower() in (".pkl", ".pickle") else name
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 from steadfit.core.console import say
 from steadfit.core.errors import DataError
 
-_PICKLES = (".pkl", ".pth")  # what fastai's names end with
+_PICKLES = (".pkl", ".pickle", ".pth")  # what fastai's names end with
 
 
-def folder_name(name: str | Path) -> str:
-    """Return the folder for a name; fastai's file endings are taken off, with a notice.
+def plain_name(name: str | Path) -> str:
+    """Return a name without fastai's file endings.
 
     Raises:
         DataError: the name would leave the folder it belongs in, or names none.
@@ -22,6 +22,12 @@ def folder_name(name: str | Path) -> str:
     parts = Path(plain)
     if not parts.parts or parts.anchor or ".." in parts.parts or "\0" in plain:
         raise DataError(f"A name is {str(name)!r}; give a plain name such as 'fine_tuned'.")
+    return plain
+
+
+def folder_name(name: str | Path) -> str:
+    """Return the folder for a name, with a notice where an ending was taken off; see `plain_name`."""
+    plain = plain_name(name)
     if plain != str(name):
         say(f"Nothing is pickled: {plain} is a folder.")
     return plain

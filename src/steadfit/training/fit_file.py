@@ -44,7 +44,7 @@ def claim(file: Path, run: Run, callbacks: Sequence[Callback]) -> list[Any] | No
         raise TrainingError(
             f"{file.parent} holds checkpoints of another fit: {', '.join(different)} differ "
             f"({_shown(before, different)} there, {_shown(fit, different)} here). Take back the "
-            "change, or give another checkpoint_dir."
+            "change, delete this folder and those of later stages, or give another checkpoint_dir."
         )
     if made_with != _made_with(run):
         warnings.warn(
