@@ -39,10 +39,10 @@ def main(quick: bool) -> dict[str, Any]:
     }
 
 
-def measure(folder: Path, megabytes: int) -> dict[str, Any]:
+def measure(folder: Path, megabytes: int, common_words: int = COMMON_WORDS) -> dict[str, Any]:
     """Write a file of that size, prepare it in a process of its own, and say what that took."""
     path = folder / f"{megabytes}.txt"
-    write_text(path, megabytes * 1_000_000)
+    write_text(path, megabytes * 1_000_000, common_words)
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.prepare", str(path), str(folder / "tokens")],
         cwd=Path(__file__).parents[1],
@@ -54,21 +54,21 @@ def measure(folder: Path, megabytes: int) -> dict[str, Any]:
     return figures
 
 
-def write_text(path: Path, size: int) -> None:
+def write_text(path: Path, size: int, common_words: int) -> None:
     """Write at least `size` bytes of made-up text, the same each time."""
     import numpy as np
 
     rng = np.random.default_rng(0)
     letters = np.frombuffer(b"etaoinshrdlucmfwypvbgkjqxz", np.uint8)
-    lengths = rng.integers(2, 11, COMMON_WORDS)
-    draws = (rng.random((COMMON_WORDS, 10)) ** 2 * 26).astype(int)
+    lengths = rng.integers(2, 11, common_words)
+    draws = (rng.random((common_words, 10)) ** 2 * 26).astype(int)
     spelled = letters[draws]
     common = np.array([bytes(w[:n]) for w, n in zip(spelled, lengths, strict=True)], dtype=object)
     new = written = 0
     with open(path, "wb") as file:
         while written < size:
             shape = (_BLOCK, WORDS_A_DOCUMENT)
-            ranks = np.exp(rng.random(shape) * np.log(COMMON_WORDS)).astype(int) - 1
+            ranks = np.exp(rng.random(shape) * np.log(common_words)).astype(int) - 1
             words = common[ranks]
             unseen = rng.random(shape) < NEW_WORDS
             words[unseen] = [b"new%x" % number for number in range(new, new + int(unseen.sum()))]

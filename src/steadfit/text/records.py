@@ -19,7 +19,7 @@ from steadfit.text.values import label_value, text_value
 
 # A file up to so many bytes is held in memory: small tables stay quick, and need their file no
 # more. The texts of a larger one are read when they are asked for.
-HELD = 1 << 24
+HELD = 1 << 22
 
 
 class FileLines:
