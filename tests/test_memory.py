@@ -52,7 +52,7 @@ def test_four_times_the_text_becomes_a_stream_in_the_same_memory(tmp_path: Path)
     """
     small, large = run(measured, tmp_path)
     # 24 MB more text, 4 million tokens. What may grow: some numbers a document, and new words.
-    assert large - small < 8
+    assert large - small < 20
 
 
 LARGE_FILES = {

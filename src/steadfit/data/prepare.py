@@ -20,6 +20,7 @@ from steadfit.core.errors import DataError, FileFormatError
 from steadfit.core.home import home
 from steadfit.core.json_files import read_json
 from steadfit.core.progress import progress
+from steadfit.data.interning import Interning
 from steadfit.data.store_writer import VERSION, StoreWriter
 from steadfit.data.token_store import TokenStore
 from steadfit.text.corpus import TRAIN, Corpus
@@ -46,7 +47,7 @@ def prepare_tokens(
 
     The vocabulary is counted over the documents of "train" alone (over all where there is no
     split), unless `vocab` is given. Texts are read twice, once for the key and once to be
-    tokenized, and never held: memory grows with the number of documents and of different tokens.
+    tokenized, and never held: memory grows with the number of documents alone, some numbers each.
 
     Args:
         corpus: Texts, with labels and split if there are any.
@@ -169,13 +170,17 @@ def _build(
 ) -> None:
     reading = blake2b(digest_size=_DIGEST_BYTES)
     texts = _watched(progress(corpus.texts, "Tokenizing", len(corpus)), reading)
-    with tempfile.TemporaryFile(dir=fresh) as provisional:
+    with (
+        tempfile.TemporaryFile(dir=fresh) as provisional,
+        tempfile.TemporaryFile(dir=fresh) as words,
+    ):
         documents: Iterable[Sequence[int] | NDArray[Any]]
         if vocab is None:
-            tokens, lengths = _tokenize(texts, provisional)
-            counts = _count(provisional, lengths, _counted(corpus), len(tokens))
-            vocab = Vocab.from_counts(tokens, counts.tolist(), **counting)
-            documents = _remapped(provisional, lengths, np.array(vocab.ids(tokens), np.int64))
+            interning = Interning(words)
+            lengths = _tokenize(texts, provisional, interning)
+            counts = _count(provisional, lengths, _counted(corpus), interning.ids)
+            vocab = interning.counted(counts, **counting)
+            documents = _remapped(provisional, lengths, interning.table(vocab))
         else:
             documents = map(Tokenizer(vocab).encode, texts)
         with StoreWriter(fresh, len(vocab)) as writer:
@@ -209,24 +214,16 @@ def _digest(texts: Iterable[str]) -> str:
     return reading.hexdigest()
 
 
-class _Interning(dict[str, int]):
-    """Gives each new token the next id."""
-
-    def __missing__(self, token: str) -> int:
-        self[token] = number = len(self)
-        return number
-
-
-def _tokenize(texts: Iterable[str], file: IO[bytes]) -> tuple[list[str], NDArray[np.int64]]:
-    """Write each text's provisional ids, and return the tokens by id and the lengths."""
-    interning = _Interning()
+def _tokenize(texts: Iterable[str], file: IO[bytes], interning: Interning) -> NDArray[np.int64]:
+    """Write each text's provisional ids, and return the lengths."""
     encode = WordEncoder(interning.__getitem__)
     lengths = array("q")
     for text in texts:
         ids = np.array(encode(text), np.uint32)
         file.write(ids.tobytes())
         lengths.append(len(ids))
-    return list(interning), np.array(lengths, np.int64)
+        interning.forget()
+    return np.array(lengths, np.int64)
 
 
 def _counted(corpus: Corpus) -> NDArray[np.bool_]:
@@ -254,7 +251,7 @@ def _remapped(
     file: IO[bytes], lengths: NDArray[np.int64], table: NDArray[np.int64]
 ) -> Iterator[NDArray[np.int64]]:
     file.seek(0)
-    for length in lengths.tolist():
+    for length in map(int, lengths):
         yield table[np.frombuffer(file.read(4 * length), np.uint32)]
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from steadfit.core.errors import DataError
 
@@ -35,14 +36,13 @@ def draw_groups(
     return drawn
 
 
-def _in_seeded_order(names: Sequence[object], seed: int) -> list[int]:
+def _in_seeded_order(names: Sequence[object], seed: int) -> NDArray[np.int64]:
     """Return the places of `names`, by the digest of seed and name; 40 bytes a name are held."""
     digests = bytearray()
     for name in names:
         digests += hashlib.sha256(f"{seed}:{name}".encode("utf-8", "surrogatepass")).digest()
     keys = np.frombuffer(digests, ">u8").reshape(-1, 4)
-    order: list[int] = np.lexsort(keys.T[::-1]).tolist()
-    return order
+    return np.lexsort(keys.T[::-1])
 
 
 def check_split(split: Sequence[str], groups: Sequence[str] | None) -> None:
