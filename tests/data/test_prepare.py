@@ -293,7 +293,11 @@ def test_several_at_once_end_with_one_whole_store(tmp_path: Path) -> None:
         (Corpus(()), {}, "no documents"),
         (Corpus(("a",), split=("valid",)), {}, '"train"'),
         (Corpus(("a",)), {"classes": ["x"]}, "no labels"),
-        (Corpus(("a", "b"), labels=("x", "y")), {"classes": ["x"]}, "1 of 2 documents have labels outside"),
+        (
+            Corpus(("a", "b"), labels=("x", "y")),
+            {"classes": ["x"]},
+            "1 of 2 documents have labels outside",
+        ),
         (Corpus(("a",), labels=("x",)), {"classes": ["x", "x"]}, "named twice"),
         (lazy([b"bytes"]), {}, "Document 0 is bytes"),  # type: ignore[list-item]
     ],

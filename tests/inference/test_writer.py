@@ -140,9 +140,9 @@ def test_a_text_without_a_word_has_no_perplexity(writer: Writer) -> None:
     ("call", "message"),
     [
         (lambda w: w.predict("a", -1), "n_words is -1"),
-        (lambda w: w.predict("a", 1, -0.5), "temperature -0.5"),
-        (lambda w: w.predict("a", 1, float("nan")), "temperature nan"),
-        (lambda w: w.predict("a", 1, float("inf")), "temperature inf"),
+        (lambda w: w.predict("a", 1, -0.5), "temperature is -0.5"),
+        (lambda w: w.predict("a", 1, float("nan")), "temperature is nan"),
+        (lambda w: w.predict("a", 1, float("inf")), "temperature is inf"),
         (lambda w: w.predict(["a"]), "string"),
         (lambda w: w.perplexities("a text"), "one string; give a list"),
         (lambda w: w.perplexities([None]), "string"),

@@ -220,7 +220,7 @@ def test_a_label_given_before_turns_no_language_model_into_a_classifier(path: Pa
         (lambda t: t.split_none().databunch(), r"before labels: add \.label_for_lm"),
         (lambda t: t.split_by_col("is_valid"), "not read from a table"),
         (lambda t: t.label_from_df(cols=0), "not read from a table"),
-        (lambda t: t.split_by_rand_pct(0.1, seed=None), "seed=None"),
+        (lambda t: t.split_by_rand_pct(0.1, seed=None), "seed is None"),
         (lambda t: t.split_by_rand_pct(0), "numbers between 0 and 1"),
         (lambda t: t.split_by_folder(valid="dev"), "no document in folder 'dev'"),
         (lambda t: t.filter_by_folder(include=["dev"]), "no document in folder 'dev'"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 from steadfit.core.errors import DataError
@@ -35,11 +37,14 @@ def number(name: str, value: Any, least: float = 0.0) -> float:
     Raises:
         DataError: it is no finite number, or below `least`.
     """
-    if not isinstance(value, bool) and isinstance(value, Real):
-        plain = float(value)
-        if math.isfinite(plain) and plain >= least:
-            return plain
+    if is_number(value) and math.isfinite(value) and value >= least:
+        return float(value)
     raise DataError(f"{name} is {shown(value)}; accepted is a number from {least:g}.")
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether `value` is a real number; True and False are none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def yes_or_no(name: str, value: Any) -> bool:
@@ -51,6 +56,17 @@ def yes_or_no(name: str, value: Any) -> bool:
     if isinstance(value, bool):
         return value
     raise DataError(f"{name} is {shown(value)}; accepted are True and False.")
+
+
+def a_path(name: str, value: Any) -> Path:
+    """Return `value` as a path.
+
+    Raises:
+        DataError: it is no path, or holds a NUL, which no path can.
+    """
+    if not isinstance(value, (str, os.PathLike)) or "\0" in str(value):
+        raise DataError(f"{name} is {shown(value)}; accepted are paths, as a string or a Path.")
+    return Path(value)
 
 
 def shown(value: Any) -> str:

@@ -26,7 +26,7 @@ from steadfit.data.token_store import TokenStore
 from steadfit.text.corpus import TRAIN, Corpus
 from steadfit.text.tokenizer import RULES, Tokenizer
 from steadfit.text.values import refuse_other_labels
-from steadfit.text.vocab import Vocab
+from steadfit.text.vocab import Vocab, check_limits
 from steadfit.text.words import WordEncoder
 
 _BLOCK = 1 << 20  # ids counted at a time
@@ -64,6 +64,7 @@ def prepare_tokens(
         DataError: No documents, no document to count, a label outside `classes`, or texts that
             change while they are read.
     """
+    check_limits(max_vocab, min_freq)
     if len(corpus) == 0:
         raise DataError("The corpus has no documents: there is nothing to tokenize.")
     if vocab is None and corpus.split is not None and TRAIN not in corpus.split:
@@ -73,7 +74,7 @@ def prepare_tokens(
         )
     names, labels = _class_indices(corpus, classes)
     texts_digest = _digest(progress(corpus.texts, "Reading texts", len(corpus)))
-    counting = {"max_vocab": max_vocab, "min_freq": min_freq}
+    counting = {"max_vocab": int(max_vocab), "min_freq": int(min_freq)}
     settings = {
         "store": VERSION,
         "rules": RULES,

@@ -282,8 +282,8 @@ def _check_saved(saved: SavedModel) -> None:
     ]
     if broken:
         raise DataError(
-            f"The model holds numbers that are not finite (in {', '.join(broken[:3])}), so it is of "
-            "no use and is not saved. Train again at a lower rate, or load earlier weights."
+            f"The model holds numbers that are not finite (in {', '.join(broken[:3])}), so it is "
+            "of no use and is not saved. Train again at a lower rate, or load earlier weights."
         )
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from steadfit.core.checks import whole_number
 from steadfit.core.errors import DataError
 from steadfit.files.model_folder import load_model
 from steadfit.models.classifier import TextClassifier
@@ -108,8 +109,7 @@ def class_probabilities(
     Raises:
         DataError: a batch size below one.
     """
-    if batch_size < 1:
-        raise DataError(f"batch_size is {batch_size}; it must be at least 1.")
+    whole_number("batch_size", batch_size, 1)
     device = next(model.parameters()).device
     iterator = iter(documents)
     while part := _some(iterator, batch_size * SORTED_TOGETHER):

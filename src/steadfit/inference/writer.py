@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from steadfit.core.checks import LARGEST_SEED, number, whole_number
 from steadfit.core.errors import DataError
 from steadfit.files.model_folder import load_model
 from steadfit.inference.readable import join_words, undo_markers
@@ -56,15 +56,13 @@ class Writer:
         Raises:
             DataError: a text that is no string, a negative temperature or number of words.
         """
-        if n_words < 0 or not 0 <= temperature < math.inf:
-            raise DataError(
-                f"n_words is {n_words} and temperature {temperature}; both are zero or more."
-            )
+        whole_number("n_words", n_words)
+        number("temperature", temperature)
         generator = torch.Generator()
         if seed is None:
             generator.seed()
         else:
-            generator.manual_seed(seed)
+            generator.manual_seed(whole_number("seed", seed, 0, LARGEST_SEED))
         written = self._write(self._ids(text), n_words, temperature, generator)
         tokens = [self.tokenizer.vocab.itos[token] for token in written]
         if self.backwards:

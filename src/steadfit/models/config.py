@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
 
+from steadfit.core.checks import number
 from steadfit.core.errors import DataError
 
 LARGEST_SIZE = 2**24  # no model is near; the number of weights still fits an int64
@@ -75,6 +76,7 @@ class AWDLSTMConfig:
             DataError: a key that does not exist, a value of another type, a size below one, a
                 probability outside [0, 1).
         """
+        number("drop_mult", drop_mult)
         unknown = sorted(set(overrides or {}) - set(defaults))
         if unknown:
             raise DataError(

@@ -115,6 +115,7 @@ class DataBunch:
 
         For a language model these are places in one long text, not the beginnings of documents.
         """
+        whole_number("rows", rows, 1)
         batches = self.train_batches()
         if isinstance(batches, LanguageModelStream):
             tokens = next(batches.epoch(0)).inputs[:rows, :_SHOWN_TOKENS].tolist()

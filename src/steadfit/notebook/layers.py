@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from steadfit.core.errors import DataError
+
 
 def flatten_model(model: nn.Module) -> list[nn.Module]:
     """Return the modules of a model that have no modules inside, in their order.
@@ -13,6 +15,8 @@ def flatten_model(model: nn.Module) -> list[nn.Module]:
     Weight dropout is functional here, so that no `ParameterModule` and no second embedding
     appear among them.
     """
+    if not isinstance(model, nn.Module):
+        raise DataError(f"model is a {type(model).__name__}; give learn.model, or any nn.Module.")
     return [module for module in model.modules() if not any(module.children())]
 
 

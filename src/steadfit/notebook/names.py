@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from steadfit.core.checks import a_path
 from steadfit.core.console import say
 from steadfit.core.errors import DataError
 
@@ -16,7 +17,7 @@ def plain_name(name: str | Path) -> str:
     Raises:
         DataError: the name would leave the folder it belongs in, or names none.
     """
-    plain = str(name)
+    plain = str(name) if isinstance(name, (str, Path)) else ""
     for ending in _PICKLES:
         plain = plain.removesuffix(ending)
     parts = Path(plain)
@@ -26,7 +27,7 @@ def plain_name(name: str | Path) -> str:
 
 
 def folder_name(name: str | Path) -> str:
-    """Return the folder for a name, with a notice where an ending was taken off; see `plain_name`."""
+    """Return the folder for a name (see `plain_name`), with a notice of an ending taken off."""
     plain = plain_name(name)
     if plain != str(name):
         say(f"Nothing is pickled: {plain} is a folder.")
@@ -35,6 +36,7 @@ def folder_name(name: str | Path) -> str:
 
 def folder_of(folder: Path, name: str | Path) -> Path:
     """Return the folder `name` below `folder`, or where there is none, the one of that path."""
+    name = a_path("name", name)
     if Path(name).is_absolute() or ".." in Path(name).parts:
         return Path(name)
     inside = folder / folder_name(name)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from steadfit.core.checks import a_path, whole_number
 from steadfit.core.console import say
 from steadfit.core.errors import DataError, FileFormatError
 from steadfit.files.model_folder import load_model
@@ -207,7 +208,9 @@ def text_classifier_learner(
     stages = None if checkpoint_dir is None else Stages(checkpoint_dir, checkpoint_every)
     sizes = AWDLSTMConfig.from_defaults(CLASSIFIER_DEFAULTS, len(data.vocab), drop_mult, config)
     with seeded(seed):
-        model = TextClassifier(sizes, len(data.classes), bptt or data.bptt, grad_tokens)
+        model = TextClassifier(
+            sizes, len(data.classes), _bptt(bptt, data), whole_number("grad_tokens", grad_tokens, 1)
+        )
     if start is None:
         _say_from_scratch("text_classifier_learner")
     else:
@@ -231,7 +234,7 @@ def load_learner(path: str | Path, file: str | None = None) -> Predictor | Write
     Raises:
         FileFormatError: see `load_model`.
     """
-    folder = Path(path).expanduser()
+    folder = a_path("path", path).expanduser()
     if file is not None:
         folder = folder / folder_name(file)
     elif folder.suffix in (".pkl", ".pth"):
@@ -283,6 +286,10 @@ def _refuse_pickle(folder: Path) -> None:
                 "not opened. load_learner reads the folder that Steadfit's export wrote; train "
                 "again and export, or take the encoder over (docs/migrating.md)."
             )
+
+
+def _bptt(bptt: int | None, data: DataBunch) -> int:
+    return data.bptt if bptt is None else whole_number("bptt", bptt, 1)
 
 
 def _say_from_scratch(maker: str) -> None:

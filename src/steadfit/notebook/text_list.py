@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from steadfit.core.checks import a_path
 from steadfit.core.errors import DataError
 from steadfit.data.prepare import prepare_tokens
 from steadfit.notebook.columns import SIDES, Column, class_names, one_column, require_classes
@@ -87,7 +88,7 @@ class TextList:
 
         Rows with the same value in column `group` never stand on two sides of a split.
         """
-        file, text = Path(path, csv_name).expanduser(), one_column(cols)
+        file, text = a_path("csv_name", Path(path, csv_name)).expanduser(), one_column(cols)
 
         def read(label: Column | None = None) -> Corpus:
             return read_csv(file, text, label, group, delimiter, encoding, bool(header))
@@ -122,8 +123,6 @@ class TextList:
 
     def split_by_rand_pct(self, valid_pct: float = 0.2, seed: int = 0) -> TextList:
         """Draw a part of the documents for validation; the same seed draws the same ones."""
-        if not isinstance(seed, int):
-            raise DataError(f"seed={seed!r}: a whole number is accepted; splits are repeatable")
         return replace(self, corpus=self.corpus.split_randomly(valid_pct, seed))
 
     def split_by_folder(self, train: str = "train", valid: str = "valid") -> TextList:

@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from steadfit.core.checks import LARGEST_SEED, is_number, whole_number
 from steadfit.core.errors import DataError
 from steadfit.text.lazy_strings import LazyStrings
 from steadfit.text.splits import TEST, TRAIN, VALID, check_split, draw_groups
+from steadfit.text.values import text_value
 
 __all__ = ["TEST", "TRAIN", "VALID", "Corpus"]
 
@@ -54,6 +56,8 @@ class Corpus:
                 object.__setattr__(self, column, _strings(column, values))
                 if len(values) != len(self.texts):
                     raise DataError(f"{len(self.texts)} texts but {len(values)} {column}")
+        for name in {*(self.labels or ()), *(self.groups or ())}:
+            text_value(name, f"the label or group {name!r}")
         if self.split is not None:
             check_split(self.split, self.groups)
 
@@ -140,7 +144,8 @@ class Corpus:
         Raises:
             DataError: when the fraction is not between 0 and 1, or one side would be empty.
         """
-        if not 0 < fraction < 1:
+        whole_number("seed", seed, 0, LARGEST_SEED)
+        if not is_number(fraction) or not 0 < fraction < 1:
             raise DataError(f"fraction={fraction!r}: accepted are numbers between 0 and 1")
         rows = [row for row in range(len(self)) if not (self.split and self.split[row] == TEST)]
         valid = draw_groups(rows, self.groups, round(fraction * len(rows)), seed)
@@ -161,6 +166,9 @@ class Corpus:
         Raises:
             DataError: when one of the folders is not there.
         """
+        for folder in (train, valid):
+            if not isinstance(folder, str):
+                raise DataError(f"{folder!r} is no folder's name; a string is accepted")
         if train == valid:
             raise DataError(f"train and valid are the same folder {train!r}; give two")
         folders = self._folders()

@@ -80,7 +80,7 @@ def check_encoding(encoding: str) -> None:
         b" ".decode(encoding)
     except UnicodeError:
         return
-    except (LookupError, TypeError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         raise DataError(
             f"encoding={encoding!r} is not known; accepted are Python's text encodings, "
             "such as 'utf-8', 'utf-16', 'cp1252', 'latin-1'"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from steadfit.core.checks import a_path
 from steadfit.core.errors import DataError, MissingExtraError
 from steadfit.text.corpus import Corpus
 from steadfit.text.values import column_index, label_value, text_value
@@ -40,7 +41,7 @@ def read_parquet(
         MissingExtraError: when polars is not installed.
         DataError: as `read_frame`, or when the file is not Parquet.
     """
-    path = Path(path)
+    path = a_path("path", path)
     try:
         import polars
     except ImportError as error:

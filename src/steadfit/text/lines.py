@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from steadfit.core.checks import a_path, yes_or_no
 from steadfit.text.corpus import Corpus
 from steadfit.text.records import FileLines, Place, Records
 
@@ -23,7 +24,8 @@ def read_lines(path: str | Path, paragraphs: bool = False, encoding: str = "utf-
     Raises:
         DataError: for a NUL byte, undecodable bytes, or no documents.
     """
-    lines = FileLines(Path(path), encoding)
+    yes_or_no("paragraphs", paragraphs)
+    lines = FileLines(a_path("path", path), encoding)
     records = Records(lines, without_line_end, labelled=False, grouped=False)
     whole: list[str] = []
     place = Place(0, None, None)

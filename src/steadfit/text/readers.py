@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from steadfit.core.checks import a_path, shown
 from steadfit.core.errors import DataError
 from steadfit.text.corpus import Corpus
 from steadfit.text.file_texts import FileTexts
@@ -44,7 +45,7 @@ def read_corpus(
         DataError: when the path is not there or of another kind, or columns are named for a
             folder or a `.txt` file; and as the reader of that kind.
     """
-    path = Path(path).expanduser()
+    path = a_path("path", path).expanduser()
     if path.is_dir():
         if label is not None or group is not None:
             raise DataError(
@@ -89,9 +90,13 @@ def read_folder(
     Raises:
         DataError: when the folder or such files are not there, or a folder cannot be listed.
     """
-    root = Path(root).expanduser()
-    if isinstance(extensions, str):
-        extensions = (extensions,)
+    root = a_path("root", root).expanduser()
+    extensions = (extensions,) if isinstance(extensions, str) else tuple(extensions)
+    for ending in extensions:
+        if not isinstance(ending, str):
+            raise DataError(
+                f"extensions holds {shown(ending)}; strings such as '.txt' are accepted"
+            )
     endings = tuple("." + ending.lower().lstrip(".") for ending in extensions)
     if not root.is_dir():
         raise DataError(f"{root} is {'not a folder' if root.exists() else 'not there'}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from steadfit.core.checks import a_path, shown, yes_or_no
 from steadfit.core.errors import DataError
 from steadfit.text.corpus import Corpus
 from steadfit.text.records import FileLines, Place, Records
@@ -46,9 +47,11 @@ def read_csv(
             NUL byte, an unclosed quote, undecodable bytes, a missing label, or no rows. The
             message names file and line.
     """
-    path = Path(path)
+    path = a_path("path", path)
+    yes_or_no("header", header)
+    yes_or_no("quotes", quotes)
     delimiter = "," if delimiter is None else delimiter
-    if len(delimiter) != 1 or delimiter in '"\r\n':
+    if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n':
         raise DataError(f"delimiter={delimiter!r}: one character is accepted, such as ',' or ';'")
     lines = FileLines(path, encoding)
     rows = _csv_rows(lines, delimiter, quotes)
@@ -104,8 +107,11 @@ def read_jsonl(
         DataError: for bad JSON, a missing key, a text that is not a string, a missing label,
             undecodable bytes, or no lines. The message names file and line.
     """
-    path = Path(path)
+    path = a_path("path", path)
     keys = (text, label, group)
+    for key in (text, label, group):
+        if key is not None and not isinstance(key, str):
+            raise DataError(f"{shown(key)} is no key of a JSON object; a string is accepted")
     lines = FileLines(path, encoding)
     records = Records(lines, JSONText(text), label is not None, group is not None)
     end = lines.position

@@ -29,6 +29,8 @@ class Tokenizer:
     """
 
     def __init__(self, vocab: Vocab) -> None:
+        if not isinstance(vocab, Vocab):
+            raise DataError(f"vocab is a {type(vocab).__name__}; a Vocab is accepted.")
         self.vocab = vocab
         self._encoder = WordEncoder(vocab.id)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 
+from steadfit.core.checks import whole_number
 from steadfit.core.errors import DataError
 
 MARKERS = ("xxunk", "xxpad", "xxbos", "xxeos", "xxfld", "xxmaj", "xxup", "xxrep", "xxwrep")
@@ -47,24 +49,21 @@ class Vocab:
             DataError: the two sequences differ in length, a token comes twice, or a limit is too
                 small.
         """
+        for name, values in (("tokens", tokens), ("counts", counts)):
+            if not isinstance(values, Sequence):
+                raise DataError(f"{name} is {type(values).__name__}; a list is accepted.")
         if len(tokens) != len(counts):
             raise DataError(
                 f"{len(tokens)} tokens came with {len(counts)} counts; give one count per token."
             )
-        if max_vocab < len(MARKERS):
-            raise DataError(
-                f"max_vocab is {max_vocab}, but the {len(MARKERS)} markers are always kept; "
-                f"give at least {len(MARKERS)}."
-            )
-        if min_freq < 1:
-            raise DataError(f"min_freq is {min_freq}; give a whole number of at least 1.")
+        check_limits(max_vocab, min_freq)
         markers = set(MARKERS)
         kept = [
-            (-int(count), token)
+            (-whole_number("a count", count, 0, 2**63 - 1), token)
             for token, count in zip(tokens, counts, strict=True)
-            if count >= min_freq and token not in markers
+            if token not in markers
         ]
-        kept.sort()
+        kept = sorted(one for one in kept if -one[0] >= min_freq)
         return cls(MARKERS + tuple(token for _, token in kept[: max_vocab - len(MARKERS)]))
 
     def ids(self, tokens: Iterable[str]) -> list[int]:
@@ -85,9 +84,13 @@ class Vocab:
         itos, size = self.itos, len(self.itos)
         tokens = []
         for index in ids:
+            try:
+                index = operator.index(index)
+            except TypeError:
+                raise DataError(f"A token id is {index!r}; whole numbers are accepted.") from None
             if not 0 <= index < size:
                 raise DataError(
-                    f"Token id {int(index)} is not of this vocabulary, whose ids are 0 to "
+                    f"Token id {index} is not of this vocabulary, whose ids are 0 to "
                     f"{size - 1}; decode with the tokenizer that made the ids."
                 )
             tokens.append(itos[index])
@@ -121,6 +124,20 @@ class Vocab:
 
     def __reduce__(self) -> tuple[type[Vocab], tuple[tuple[str, ...]]]:
         return Vocab, (self.itos,)
+
+
+def check_limits(max_vocab: int, min_freq: int) -> None:
+    """Check the limits to a vocabulary that is counted.
+
+    Raises:
+        DataError: one is no whole number, or too small.
+    """
+    whole_number("min_freq", min_freq, 1)
+    if whole_number("max_vocab", max_vocab) < len(MARKERS):
+        raise DataError(
+            f"max_vocab is {max_vocab}, but the {len(MARKERS)} markers are always kept; "
+            f"give at least {len(MARKERS)}."
+        )
 
 
 def _check(itos: tuple[str, ...]) -> None:

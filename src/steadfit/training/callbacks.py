@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from steadfit.core.checks import number, whole_number
 from steadfit.core.errors import DataError
 from steadfit.files.tensors import load_weights, save_tensors
 from steadfit.training.events import Callback
@@ -32,13 +33,15 @@ class _Monitor(Callback):
         larger_is_better: bool | None = None,
         min_delta: float = 0.0,
     ) -> None:
+        if not isinstance(monitor, str):
+            raise DataError(f"monitor is {monitor!r}; accepted is the name of a figure.")
         self.monitor = monitor
         self.larger_is_better = (
             not any(word in monitor for word in _SMALLER_IS_BETTER)
             if larger_is_better is None
             else larger_is_better
         )
-        self.min_delta = min_delta
+        self.min_delta = number("min_delta", min_delta)
         self.best = -math.inf
 
     def on_fit_begin(self, run: Run) -> None:
@@ -84,7 +87,7 @@ class EarlyStopping(_Monitor):
         min_delta: float = 0.0,
     ) -> None:
         super().__init__(monitor, larger_is_better, min_delta)
-        self.patience = patience
+        self.patience = whole_number("patience", patience)
         self.waited = 0
 
     def on_fit_begin(self, run: Run) -> None:

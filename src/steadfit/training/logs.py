@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from steadfit.core.checks import a_path
 from steadfit.core.console import say
 from steadfit.training.events import Callback
 from steadfit.training.history import EpochRecord
@@ -46,7 +47,7 @@ class _LogFile(Callback):
     """A file that grows line by line, and is cut back to where a resumed fit goes on."""
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = a_path("path", path)
         self._bytes = 0
 
     def on_fit_begin(self, run: Run) -> None:

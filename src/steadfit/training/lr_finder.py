@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from steadfit.core.checks import number, whole_number, yes_or_no
 from steadfit.core.errors import DataError, TrainingError
 from steadfit.training.devices import device_of, precision, seeded, to_device
 from steadfit.training.evaluation import Batches
@@ -56,7 +57,9 @@ def find_lr(
         DataError: no rates, or not growing ones.
         TrainingError: the loss was not finite from the start.
     """
-    if not 0 < start_lr < end_lr < math.inf or steps < 1:
+    whole_number("lr_find's num_it", steps, 1)
+    yes_or_no("stop_div", stop_div)
+    if not 0 < number("lr_find's start_lr", start_lr) < number("lr_find's end_lr", end_lr):
         raise DataError(
             f"lr_find from {start_lr!r} to {end_lr!r} in {steps!r} steps: the first rate is above "
             "zero and below the second, and there is at least one step."

@@ -53,7 +53,8 @@ def as_metrics(given: AnyMetric | Sequence[AnyMetric], labelled: bool = True) ->
     Raises:
         DataError: something else was given, or a function where documents have no labels.
     """
-    several = [given] if isinstance(given, Metric) or callable(given) else given
+    alone = isinstance(given, Metric) or not isinstance(given, (list, tuple))
+    several: Any = [given] if alone else given
     return [_as_metric(one, labelled) for one in several]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from steadfit.core.checks import LARGEST, whole_number
 from steadfit.core.errors import DataError
 from steadfit.training.schedules import Momenta, Point
 
@@ -25,7 +26,7 @@ def freeze_to(groups: Groups, n: int) -> None:
     Raises:
         DataError: there is no group of that number.
     """
-    if not -len(groups) <= n < len(groups):
+    if not -len(groups) <= whole_number("n", n, -LARGEST) < len(groups):
         raise DataError(
             f"freeze_to({n}): this model has {len(groups)} layer groups; accepted are "
             f"{-len(groups)} to {len(groups) - 1}."
@@ -94,12 +95,16 @@ def move_to(optimizer: torch.optim.Optimizer, point: Point) -> None:
 
 def check_momenta(moms: Sequence[float]) -> Momenta:
     """Return `moms` as a pair of numbers in [0, 1)."""
-    if not isinstance(moms, Sequence) or len(moms) != 2 or not all(0 <= m < 1 for m in moms):
+    if not isinstance(moms, Sequence) or len(moms) != 2 or not all(map(_is_share, moms)):
         raise DataError(
             f"moms is {moms!r}; accepted is a pair (high, low) of numbers in [0, 1), such as "
             "(0.8, 0.7). (fastai 2 takes three numbers; leave the last one out.)"
         )
     return moms[0], moms[1]
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, Real) and 0 <= float(value) < 1
 
 
 def _positive(rate: object) -> float:

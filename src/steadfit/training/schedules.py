@@ -70,7 +70,7 @@ def schedule_named(name: str) -> Schedule:
     Raises:
         DataError: there is no such schedule.
     """
-    if name not in SCHEDULES:
+    if not isinstance(name, str) or name not in SCHEDULES:
         raise DataError(f"schedule is {name!r}; accepted are {', '.join(sorted(SCHEDULES))}.")
     return SCHEDULES[name]
 

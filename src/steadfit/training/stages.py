@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from steadfit.core.checks import whole_number
 from steadfit.core.console import say
-from steadfit.core.errors import DataError, SteadfitError, TrainingError
+from steadfit.core.errors import SteadfitError, TrainingError
 from steadfit.files.checkpoint import Checkpoint, keep_newest, newest_checkpoint, write_checkpoint
 from steadfit.training.events import Callback
 from steadfit.training.fit_file import claim
@@ -34,8 +35,7 @@ class Stages:
 
     def __init__(self, folder: str | Path, every: int = STEPS_BETWEEN, keep: int = KEEP) -> None:
         for name, value in (("every", every), ("keep", keep)):
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise DataError(f"{name} is {value!r}; accepted is a whole number from 1.")
+            whole_number(name, value, 1)
         self.folder = Path(folder).expanduser()
         self.every = every
         self.keep = keep

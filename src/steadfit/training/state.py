@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from steadfit.core.checks import LARGEST_SEED, number, whole_number, yes_or_no
 from steadfit.core.errors import DataError
 from steadfit.models.outputs import State
 from steadfit.training.history import History, SmoothedLoss
@@ -44,12 +45,11 @@ class FitPlan:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "accumulate"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise DataError(f"{name} is {value!r}; accepted is a whole number from 1.")
-        if not self.wd >= 0:
-            raise DataError(f"wd is {self.wd!r}; weight decay is zero or more.")
-        if self.clip is not None and not self.clip > 0:
+            whole_number(name, getattr(self, name), 1)
+        number("wd", self.wd)
+        whole_number("seed", self.seed, 0, LARGEST_SEED)
+        yes_or_no("bf16", self.bf16)
+        if self.clip is not None and not number("clip", self.clip) > 0:
             raise DataError(f"clip is {self.clip!r}; accepted are a positive norm and None.")
         schedule_named(self.schedule)
         check_momenta(self.moms)
