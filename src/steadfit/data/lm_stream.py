@@ -14,7 +14,9 @@ from steadfit.core.checks import LARGEST_SEED, whole_number
 from steadfit.core.errors import DataError
 from steadfit.data.token_store import TokenStore, checked_rows, described
 
-_WINDOWS_KEPT = 256  # read before their pages are given back
+# Read before their pages are given back: documents lie anywhere in the file, and the system maps
+# some 64 KB around each that is looked at.
+_WINDOWS_KEPT = 8
 
 
 class LMBatch(NamedTuple):
