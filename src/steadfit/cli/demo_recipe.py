@@ -67,12 +67,12 @@ class DemoSize:
 
 
 FULL = DemoSize(
-    lm_reviews=3000,
-    labelled_reviews=3000,
+    lm_reviews=2500,
+    labelled_reviews=2500,
     test_reviews=4992,
-    max_vocab=10000,
-    emb_sz=200,
-    n_hid=400,
+    max_vocab=8000,
+    emb_sz=160,
+    n_hid=320,
     batch_size=24,
     range_test_steps=60,
 )
