@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import errno
+import io
 import json
 import math
 import re
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from steadfit.core.errors import DataError
+from steadfit.core.errors import DataError, DiskError
 from steadfit.training.callbacks import BestModel, EarlyStopping
 from steadfit.training.engine import fit
 from steadfit.training.events import Callback
@@ -228,3 +230,25 @@ def test_the_table_tells_time_as_fastai(
 
     train(Slow(), EpochTable(), epochs=1)
     assert capsys.readouterr().out.split()[-1] == clock
+
+
+def test_a_log_on_a_full_disk_keeps_its_lines_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = CSVLog(tmp_path / "log.csv")
+    log.write("epoch,train_loss")
+
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            with (tmp_path / "log.csv").open("a") as file:  # half a line reaches the disk
+                file.write(text[:3])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    opened = Path.open
+    monkeypatch.setattr(
+        Path, "open", lambda path, mode="r", **how: Full() if how else opened(path, mode)
+    )
+    with pytest.raises(DiskError, match="the lines before are intact"):
+        log.write("0,1.5")
+    monkeypatch.undo()
+    assert (tmp_path / "log.csv").read_text() == "epoch,train_loss\n"

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from steadfit.core.atomic import disk_error
 from steadfit.core.checks import a_path
 from steadfit.core.console import say
 from steadfit.training.events import Callback
@@ -65,9 +66,19 @@ class _LogFile(Callback):
             os.truncate(self.path, self._bytes)
 
     def write(self, line: str) -> None:
-        """Add a line at the end."""
-        with self.path.open("a", encoding="utf-8", newline="") as file:
-            file.write(line + "\n")
+        """Add a line at the end, whole or not at all.
+
+        Raises:
+            DiskError: when the system refuses to write, such as on a full disk.
+        """
+        size = self.path.stat().st_size if self.path.exists() else None
+        try:
+            with self.path.open("a", encoding="utf-8", newline="") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            if size is not None:
+                os.truncate(self.path, size)
+            raise disk_error(self.path, error, "the lines before are intact") from error
 
 
 class CSVLog(_LogFile):
