@@ -96,7 +96,6 @@ class LanguageModelResult(NamedTuple):
     perplexity: float
     seconds: float
     tokens_per_second: float
-    history: History
 
 
 class ClassifierRun(NamedTuple):
@@ -154,7 +153,7 @@ def train_language_model(
     save_model(folder, encoder)
     seconds = sum(epoch.seconds for epoch in history.epochs)
     perplexity = float(np.exp(last.valid_loss))
-    return LanguageModelResult(folder, vocab, perplexity, seconds, last.tokens_per_second, history)
+    return LanguageModelResult(folder, vocab, perplexity, seconds, last.tokens_per_second)
 
 
 class ClassifierDemo:

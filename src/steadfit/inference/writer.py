@@ -12,12 +12,11 @@ from steadfit.core.checks import LARGEST_SEED, number, whole_number
 from steadfit.core.errors import DataError
 from steadfit.files.model_folder import load_model
 from steadfit.inference.readable import join_words, undo_markers
+from steadfit.models.classifier import READING_WINDOW
 from steadfit.models.language_model import LanguageModel
 from steadfit.models.outputs import State
 from steadfit.text.tokenizer import Tokenizer
 from steadfit.text.vocab import PAD, UNK
-
-READING_WINDOW = 512
 
 
 class Writer:
