@@ -252,7 +252,7 @@ class TextList:
         table = self.reread(column)
         if table.texts != self.corpus.texts:
             raise DataError("the table changed after it was read; read it again with from_csv")
-        return table.labels or ()
+        return tuple(table.labels or ())
 
     def _require_split_and_labels(self) -> None:
         if self.corpus.split is None:

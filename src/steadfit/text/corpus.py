@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import operator
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from steadfit.core.checks import LARGEST_SEED, is_number, whole_number
 from steadfit.core.errors import DataError
+from steadfit.text.coded import Coded
 from steadfit.text.lazy_strings import LazyStrings
-from steadfit.text.splits import TEST, TRAIN, VALID, check_split, draw_groups
+from steadfit.text.rows import checked_rows, first_of_each
+from steadfit.text.splits import SIDES, TEST, TRAIN, VALID, check_split, draw_groups
 from steadfit.text.values import text_value
 
 __all__ = ["TEST", "TRAIN", "VALID", "Corpus"]
@@ -24,7 +27,8 @@ __all__ = ["TEST", "TRAIN", "VALID", "Corpus"]
 class Corpus:
     """Documents and what is known about each; every method returns a new Corpus.
 
-    `texts` may be lazy (`LazyStrings`); the other columns are as long as `texts`, or None.
+    `texts` may be lazy (`LazyStrings`); the other columns are as long as `texts`, or None. Labels,
+    groups and split are kept as `Coded`, a small number a document, equal to a tuple of strings.
     Documents of one group always stand on one side of a split. Empty documents are documents.
 
     Attributes:
@@ -41,9 +45,9 @@ class Corpus:
     """
 
     texts: Sequence[str]
-    labels: tuple[str, ...] | None = None
-    groups: tuple[str, ...] | None = None
-    split: tuple[str, ...] | None = None
+    labels: Sequence[str] | None = None
+    groups: Sequence[str] | None = None
+    split: Sequence[str] | None = None
     names: Sequence[str] | None = None
     root: Path | None = None
 
@@ -53,13 +57,15 @@ class Corpus:
         object.__setattr__(self, "texts", _strings("texts", self.texts))
         for column in ("labels", "groups", "split", "names"):
             if (values := getattr(self, column)) is not None:
-                object.__setattr__(self, column, _strings(column, values))
-                if len(values) != len(self.texts):
-                    raise DataError(f"{len(self.texts)} texts but {len(values)} {column}")
-        for name in {*(self.labels or ()), *(self.groups or ())}:
-            text_value(name, f"the label or group {name!r}")
-        if self.split is not None:
-            check_split(self.split, self.groups)
+                kept = _strings(column, values) if column == "names" else _coded(column, values)
+                object.__setattr__(self, column, kept)
+                if len(kept) != len(self.texts):
+                    raise DataError(f"{len(self.texts)} texts but {len(kept)} {column}")
+        for named in filter(None, (self._coded("labels"), self._coded("groups"))):
+            for name in named.different:
+                text_value(name, f"the label or group {name!r}")
+        if split := self._coded("split"):
+            check_split(split, self._coded("groups"))
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -76,13 +82,14 @@ class Corpus:
     @property
     def classes(self) -> tuple[str, ...]:
         """The labels that occur, each once, sorted."""
-        if self.labels is None:
+        labels = self._coded("labels")
+        if labels is None:
             raise DataError("this corpus has no labels; name a label column or use with_labels")
-        return tuple(sorted(set(self.labels)))
+        return tuple(sorted(labels.different))
 
     def select(self, rows: Iterable[int]) -> Corpus:
         """Return these documents in this order; no row may be named twice."""
-        rows = self._rows(rows)
+        rows = checked_rows(rows, len(self))
         return replace(
             self,
             texts=_pick(self.texts, rows),
@@ -96,19 +103,16 @@ class Corpus:
         """Return the documents of one side of the split; they may be none."""
         if name not in (TRAIN, VALID, TEST):
             raise DataError(f"part({name!r}): accepted are 'train', 'valid' and 'test'")
-        if self.split is None:
+        split = self._coded("split")
+        if split is None:
             raise DataError(
                 "this corpus is not split; use split_randomly, split_by_folder or split_by_rows"
             )
-        return self.select(row for row, side in enumerate(self.split) if side == name)
+        return self.select(split.rows_of(name))
 
     def without_duplicates(self) -> Corpus:
         """Return the corpus without documents whose text equals that of an earlier one."""
-        first: dict[bytes, int] = {}
-        for row, text in enumerate(self.texts):
-            digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-            first.setdefault(digest, row)
-        return self.select(first.values())
+        return self.select(first_of_each(self.texts))
 
     def filter_by_folder(
         self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None
@@ -147,11 +151,12 @@ class Corpus:
         whole_number("seed", seed, 0, LARGEST_SEED)
         if not is_number(fraction) or not 0 < fraction < 1:
             raise DataError(f"fraction={fraction!r}: accepted are numbers between 0 and 1")
-        rows = [row for row in range(len(self)) if not (self.split and self.split[row] == TEST)]
-        valid = draw_groups(rows, self.groups, round(fraction * len(rows)), seed)
-        if not valid or len(valid) == len(rows):
-            empty = "valid" if not valid else "train"
-            groups = "" if self.groups is None else f" in {len(set(self.groups))} groups"
+        rows = np.flatnonzero(self._sides() != SIDES.index(TEST))
+        grouped = self._coded("groups")
+        valid = draw_groups(rows, grouped, round(fraction * len(rows)), seed)
+        if not len(valid) or len(valid) == len(rows):
+            empty = "train" if len(valid) else "valid"
+            groups = "" if grouped is None else f" in {len(grouped.different)} groups"
             raise DataError(
                 f"fraction={fraction!r} of {len(rows)} documents{groups} leaves {empty!r} empty; "
                 "give another fraction, more documents, or smaller groups"
@@ -174,7 +179,7 @@ class Corpus:
         folders = self._folders()
         self._require_folders({train, valid}, folders)
         rows = [row for row, folder in enumerate(folders) if folder in (train, valid)]
-        sides = tuple(TRAIN if folders[row] == train else VALID for row in rows)
+        sides = Coded.of(TRAIN if folders[row] == train else VALID for row in rows)
         return replace(replace(self, split=None).select(rows), split=sides)
 
     def split_by_rows(self, valid_rows: Iterable[int]) -> Corpus:
@@ -182,8 +187,8 @@ class Corpus:
 
         What is "test" already and not named stays so.
         """
-        valid = self._rows(valid_rows)
-        if not valid or len(valid) == len(self):
+        valid = checked_rows(valid_rows, len(self))
+        if not len(valid) or len(valid) == len(self):
             raise DataError(
                 f"{len(valid)} of {len(self)} rows as valid leaves one side of the split empty"
             )
@@ -219,33 +224,31 @@ class Corpus:
                 f"{_listed(wanted)} and are left out ({shown})",
                 stacklevel=2,
             )
-        labels = tuple(parent for row in rows if (parent := parents[row]) is not None)
+        labels = Coded.of(parent for row in rows if (parent := parents[row]) is not None)
         return replace(self.select(rows), labels=labels)
 
     def with_labels(self, labels: Iterable[str]) -> Corpus:
         """Return the corpus with these labels, one for each document."""
         if isinstance(labels, str):
             raise DataError("labels is one string; a sequence with one label a text is accepted")
-        return replace(self, labels=tuple(labels))
+        return replace(self, labels=_coded("labels", labels))
 
-    def _with_valid(self, rows: Sequence[int]) -> Corpus:
-        sides = [TEST if side == TEST else TRAIN for side in self.split or [TRAIN] * len(self)]
-        for row in rows:
-            sides[row] = VALID
-        return replace(self, split=tuple(sides))
+    def _with_valid(self, rows: NDArray[np.int64]) -> Corpus:
+        sides = self._sides()
+        sides[rows] = SIDES.index(VALID)
+        return replace(self, split=Coded(sides, SIDES))
 
-    def _rows(self, rows: Iterable[int]) -> list[int]:
-        try:
-            checked = [operator.index(row) for row in rows]
-        except TypeError as error:
-            raise DataError(f"rows must be whole numbers: {error}") from error
-        for row in checked:
-            if not 0 <= row < len(self):
-                raise DataError(f"row {row} is not there; rows go from 0 to {len(self) - 1}")
-        if len(set(checked)) < len(checked):
-            row, count = Counter(checked).most_common(1)[0]
-            raise DataError(f"row {row} is named {count} times; each may be named once")
-        return checked
+    def _sides(self) -> NDArray[np.uint8]:
+        """Return the place in SIDES of each document: of "test" if it is that, else of "train"."""
+        sides = np.full(len(self), SIDES.index(TRAIN), np.uint8)
+        if split := self._coded("split"):
+            sides[split.rows_of(TEST)] = SIDES.index(TEST)
+        return sides
+
+    def _coded(self, column: str) -> Coded | None:
+        values = getattr(self, column)
+        assert values is None or isinstance(values, Coded)
+        return values
 
     def _paths(self) -> Sequence[str]:
         if self.root is None or self.names is None:
@@ -267,19 +270,24 @@ class Corpus:
 
 
 def _strings(column: str, values: Sequence[str]) -> Sequence[str]:
-    if isinstance(values, LazyStrings):
-        return values
-    values = tuple(values)
+    return values if isinstance(values, LazyStrings) else tuple(_checked(column, values))
+
+
+def _coded(column: str, values: Iterable[str]) -> Coded:
+    return values if isinstance(values, Coded) else Coded.of(_checked(column, values))
+
+
+def _checked(column: str, values: Iterable[str]) -> Iterator[str]:
     for row, value in enumerate(values):
         if not isinstance(value, str):
             raise DataError(f"{column}[{row}] is {value!r}; strings are accepted")
-    return values
+        yield value
 
 
-def _pick(column: Sequence[str] | None, rows: Iterable[int]) -> Any:
-    if column is None or isinstance(column, LazyStrings):
-        return column if column is None else column.select(rows)
-    return tuple(column[row] for row in rows)
+def _pick(column: Sequence[str] | None, rows: NDArray[np.int64]) -> Any:
+    if isinstance(column, LazyStrings):
+        return column.select(rows)
+    return None if column is None else tuple(column[row] for row in map(int, rows))
 
 
 def _names(names: Iterable[str]) -> set[str]:

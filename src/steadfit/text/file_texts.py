@@ -47,7 +47,7 @@ class FileTexts(LazyStrings):
 
     def select(self, rows: Iterable[int]) -> FileTexts:
         """Return the texts of these rows, still unread."""
-        return FileTexts(self.root, tuple(self.files[row] for row in rows), self.encoding)
+        return FileTexts(self.root, tuple(self.files[int(row)] for row in rows), self.encoding)
 
 
 def read_text(path: Path, encoding: str = "utf-8") -> str:

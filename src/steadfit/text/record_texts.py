@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import IO, Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from steadfit.core.errors import DataError
+from steadfit.text.compact import as_array, compact
 from steadfit.text.lazy_strings import LazyStrings
 
 Stamp = tuple[int, int]  # a file's size in bytes, and when it was written
@@ -36,15 +37,15 @@ class RecordTexts(LazyStrings):
         self,
         path: Path,
         encoding: str,
-        begins: NDArray[np.int64],
-        sizes: NDArray[np.int64],
+        begins: ArrayLike,
+        sizes: ArrayLike,
         parse: Callable[[str], str],
         stamp: Stamp,
     ) -> None:
         self._path = path
         self._encoding = encoding
-        self._begins = begins
-        self._sizes = sizes
+        self._begins = compact(begins)
+        self._sizes = compact(sizes)
         self._parse = parse
         self._stamp = stamp
 
@@ -82,7 +83,7 @@ class RecordTexts(LazyStrings):
 
     def select(self, rows: Iterable[int]) -> RecordTexts:
         """Return the texts of these rows, still unread."""
-        chosen = np.fromiter(rows, np.int64)
+        chosen = as_array(rows)
         begins, sizes = self._begins[chosen], self._sizes[chosen]
         return RecordTexts(self._path, self._encoding, begins, sizes, self._parse, self._stamp)
 
@@ -124,9 +125,9 @@ class RecordTexts(LazyStrings):
 class LineNames(LazyStrings):
     """Names such as "reviews.csv:12", made from the numbers of lines."""
 
-    def __init__(self, file: str, lines: NDArray[np.int64]) -> None:
+    def __init__(self, file: str, lines: ArrayLike) -> None:
         self._file = file
-        self._lines = lines
+        self._lines = compact(lines)
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -153,7 +154,7 @@ class LineNames(LazyStrings):
 
     def select(self, rows: Iterable[int]) -> LineNames:
         """Return the names of these rows."""
-        return LineNames(self._file, self._lines[np.fromiter(rows, np.int64)])
+        return LineNames(self._file, self._lines[as_array(rows)])
 
 
 def stamp_of(file: IO[bytes]) -> Stamp:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from steadfit.core.errors import DataError
+from steadfit.text.coded import Coded
 from steadfit.text.corpus import Corpus
 from steadfit.text.file_texts import check_encoding, is_utf8, read_text
 from steadfit.text.record_texts import LineNames, RecordTexts, stamp_of
@@ -103,11 +104,10 @@ class Records:
     ) -> None:
         self._file = lines
         self._parse = parse
-        self._labels: list[str] | None = [] if labelled else None
-        self._groups: list[str] | None = [] if grouped else None
+        self._labels = _Column() if labelled else None
+        self._groups = _Column() if grouped else None
         self._texts: list[str] = []
         self._begins, self._sizes, self._lines = array("q"), array("q"), array("q")
-        self._seen: dict[str, str] = {}
 
     def add(self, place: Place, text: Any, label: Any = None, group: Any = None) -> None:
         """Check one record and take it in.
@@ -123,9 +123,9 @@ class Records:
             self._begins.append(place.begin)
             self._sizes.append(place.end - place.begin)
         if self._labels is not None:
-            self._labels.append(self._once(label_value(label, where)))
+            self._labels.add(label_value(label, where))
         if self._groups is not None:
-            self._groups.append(self._once(label_value(group, where, "group")))
+            self._groups.add(label_value(group, where, "group"))
         self._lines.append(place.line)
 
     def corpus(self) -> Corpus:
@@ -137,21 +137,35 @@ class Records:
         path = self._file.path
         if not self._lines:
             raise DataError(f"{path}: no documents; at least one row is needed")
-        labels = None if self._labels is None else tuple(self._labels)
-        groups = None if self._groups is None else tuple(self._groups)
+        labels = None if self._labels is None else self._labels.coded()
+        groups = None if self._groups is None else self._groups.coded()
         if self._texts:
             names = tuple(f"{path.name}:{line}" for line in self._lines)
             return Corpus(tuple(self._texts), labels, groups, names=names)
-        begins, sizes = np.array(self._begins, np.int64), np.array(self._sizes, np.int64)
         texts = RecordTexts(
-            path.absolute(), self._file.encoding, begins, sizes, self._parse, self._file.stamp
+            path.absolute(),
+            self._file.encoding,
+            np.frombuffer(self._begins, np.int64),
+            np.frombuffer(self._sizes, np.int64),
+            self._parse,
+            self._file.stamp,
         )
-        lines = LineNames(path.name, np.array(self._lines, np.int64))
+        lines = LineNames(path.name, np.frombuffer(self._lines, np.int64))
         return Corpus(texts, labels, groups, names=lines)
 
-    def _once(self, label: str) -> str:
-        # The same few labels stand in millions of rows: one string each is enough.
-        return self._seen.setdefault(label, label)
+
+class _Column:
+    """Strings that come one by one, held as numbers from the first on."""
+
+    def __init__(self) -> None:
+        self._codes = array("I")
+        self._known: dict[str, int] = {}
+
+    def add(self, value: str) -> None:
+        self._codes.append(self._known.setdefault(value, len(self._known)))
+
+    def coded(self) -> Coded:
+        return Coded(np.array(self._codes), self._known)
 
 
 def _one_byte_a_character(encoding: str) -> bool:

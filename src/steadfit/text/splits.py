@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from steadfit.core.errors import DataError
+from steadfit.text.coded import Coded
+from steadfit.text.rows import digest_order
 
 TRAIN, VALID, TEST = "train", "valid", "test"
+SIDES = (TRAIN, VALID, TEST)
 
 
 def draw_groups(
-    rows: Sequence[int], groups: Sequence[str] | None, target: int, seed: int
-) -> list[int]:
+    rows: NDArray[np.int64], groups: Coded | None, target: int, seed: int
+) -> NDArray[np.int64]:
     """Return about `target` of the rows, whole groups only, chosen by the seed.
 
     Without groups each row is its own, and exactly `target` rows are drawn. Groups are tried in
@@ -23,38 +23,34 @@ def draw_groups(
     order comes from a hash, not from a generator: it is the same on every machine and version.
     """
     if groups is None:
-        return [rows[place] for place in _in_seeded_order(range(len(rows)), seed)[:target]]
-    members: dict[str, list[int]] = {}
-    for row in rows:
-        members.setdefault(groups[row], []).append(row)
-    names = list(members)
-    drawn: list[int] = []
-    for place in _in_seeded_order(names, seed):
-        group = members[names[place]]
-        if abs(len(drawn) + len(group) - target) < abs(len(drawn) - target):
-            drawn += group
-    return drawn
+        return rows[digest_order(f"{seed}:{place}" for place in range(len(rows)))[:target]]
+    members = groups.codes[rows]
+    sizes = np.bincount(members, minlength=len(groups.names))
+    codes = np.flatnonzero(sizes)
+    order = digest_order(f"{seed}:{groups.names[code]}" for code in codes)
+    taken = np.zeros(len(groups.names), bool)
+    drawn = 0
+    for code in codes[order]:
+        size = int(sizes[code])
+        if abs(drawn + size - target) < abs(drawn - target):
+            taken[code] = True
+            drawn += size
+    return rows[taken[members]]
 
 
-def _in_seeded_order(names: Sequence[object], seed: int) -> NDArray[np.int64]:
-    """Return the places of `names`, by the digest of seed and name; 40 bytes a name are held."""
-    digests = bytearray()
-    for name in names:
-        digests += hashlib.sha256(f"{seed}:{name}".encode("utf-8", "surrogatepass")).digest()
-    keys = np.frombuffer(digests, ">u8").reshape(-1, 4)
-    return np.lexsort(keys.T[::-1])
-
-
-def check_split(split: Sequence[str], groups: Sequence[str] | None) -> None:
+def check_split(split: Coded, groups: Coded | None) -> None:
     """Raise DataError for an unknown side, or a group that stands on two."""
-    if other := sorted(set(split) - {TRAIN, VALID, TEST}):
+    if other := sorted(set(split.different) - set(SIDES)):
         raise DataError(f"split holds {other}; accepted are 'train', 'valid', 'test'")
-    if groups is None:
+    if groups is None or not len(groups):
         return
-    side_of: dict[str, str] = {}
-    for group, side in zip(groups, split, strict=True):
-        if side_of.setdefault(group, side) != side:
-            raise DataError(
-                f"documents of group {group!r} stand in {side_of[group]!r} and in {side!r}; "
-                "a group may stand on one side only"
-            )
+    side_of = np.zeros(len(groups.names), split.codes.dtype)
+    side_of[groups.codes[::-1]] = split.codes[::-1]  # of several the last is kept: a group's first
+    others = side_of[groups.codes] != split.codes
+    if others.any():
+        row = int(others.argmax())
+        first = split.names[side_of[groups.codes[row]]]
+        raise DataError(
+            f"documents of group {groups[row]!r} stand in {first!r} and in {split[row]!r}; "
+            "a group may stand on one side only"
+        )
