@@ -16,6 +16,7 @@ BENCH_ARGS ?=
 
 VENV := .venv
 VENV_FASTAI := .venv-fastai
+VENV_TRANSFORMERS := .venv-transformers
 ifeq ($(OS),Windows_NT)
 SCRIPTS := Scripts
 else
@@ -24,9 +25,10 @@ endif
 BIN := $(VENV)/$(SCRIPTS)
 PY := $(BIN)/python
 PY_FASTAI := $(VENV_FASTAI)/$(SCRIPTS)/python
+PY_TRANSFORMERS := $(VENV_TRANSFORMERS)/$(SCRIPTS)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test conformance lint bench clean
+.PHONY: help install demo test conformance lint bench peers clean
 
 help: ## list what can be made
 	@echo "make install      build $(VENV) with every extra, for development"
@@ -35,7 +37,8 @@ help: ## list what can be made
 	@echo "make conformance  compare with fastai, which gets $(VENV_FASTAI) for itself"
 	@echo "make lint         ruff, mypy and the table of permitted imports"
 	@echo "make bench        list the benchmarks, or run one: make bench BENCH_ARGS='NAME --quick'"
-	@echo "make clean        remove $(VENV), $(VENV_FASTAI), caches and build outputs"
+	@echo "make peers        make what the benchmarks compare with: $(VENV_FASTAI), $(VENV_TRANSFORMERS)"
+	@echo "make clean        remove the environments, caches and build outputs"
 
 install: $(VENV)/dev.stamp
 
@@ -57,9 +60,11 @@ lint: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	$(PY) -m benchmarks $(BENCH_ARGS)
 
+peers: $(VENV_FASTAI)/ready.stamp $(VENV_TRANSFORMERS)/ready.stamp
+
 clean:
-	rm -rf $(VENV) $(VENV_FASTAI) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache \
-		.import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV_FASTAI) $(VENV_TRANSFORMERS) build dist src/*.egg-info .cache \
+		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # The stamps are newer than what they were made from, so a second call goes straight to work.
 $(VENV)/created.stamp:
@@ -104,4 +109,15 @@ $(VENV_FASTAI)/ready.stamp: constraints.txt $(wildcard tests/conformance/*.txt) 
 		-r tests/conformance/requirements.txt
 	$(PY_FASTAI) -c 'import torch' || $(PY_FASTAI) -m pip install --no-deps --force-reinstall \
 		--index-url $(TORCH_CPU_INDEX) torch==$(TORCH)
+	@touch $@
+
+# DistilBERT, from transformers, for the benchmarks alone. Torch comes first and by itself here too.
+$(VENV_TRANSFORMERS)/ready.stamp: constraints.txt $(wildcard benchmarks/peers/*.txt) | $(VENV)/dev.stamp
+	$(PY) -m venv --clear $(VENV_TRANSFORMERS)
+	$(PY_TRANSFORMERS) -m pip install --no-deps \
+		$(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==$(TORCH)
+	$(PY_TRANSFORMERS) -m pip install -c benchmarks/peers/constraints.txt \
+		-r benchmarks/peers/requirements.txt
+	$(PY_TRANSFORMERS) -c 'import torch' || $(PY_TRANSFORMERS) -m pip install --no-deps \
+		--force-reinstall --index-url $(TORCH_CPU_INDEX) torch==$(TORCH)
 	@touch $@
