@@ -1,28 +1,93 @@
-"""Run one benchmark: `python -m benchmarks NAME [--quick] [--json]`."""
+"""Run one benchmark, or all: `python -m benchmarks NAME [--quick] [--json]`."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import json
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
+
+from benchmarks._harness import Options, Report
+from benchmarks._results import RESULTS, lines, result, table, write
+from benchmarks._sides import SideError
+
+ALL = "all"
 
 
-def main() -> None:
-    """Import the module that NAME stands for, run it, and print what it returns."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run what the command line names, print its figures, and keep them unless it was quick."""
+    options, name, as_json = _parse(arguments)
+    if name == ALL:
+        run_all(options)
+        return
+    module = importlib.import_module(f"benchmarks.{name.replace('-', '_')}")
+    report = _run(module, options)
+    for line in lines(name, report):
+        print(line)
+    content = result(name, report, options)
+    if folder := options.out or (None if options.quick else RESULTS):
+        print(f"wrote {write(content, folder)}")
+    if as_json:
+        print(json.dumps({**content, **report.figures}))
+
+
+def run_all(options: Options) -> None:
+    """Run every benchmark in a process of its own, then make the table of what was written."""
+    folder = options.out or (None if options.quick else RESULTS)
+    failed = []
+    for name in names():
+        print(f"== {name}", flush=True)
+        command = [sys.executable, "-m", "benchmarks", name, *options.words]
+        if folder is not None:
+            command += ["--out", str(folder)]
+        if subprocess.run(command, check=False).returncode:
+            failed.append(name)
+    if folder is not None:
+        (folder / "README.md").write_text(_page(folder), encoding="utf-8")
+        print(table(folder))
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
+
+
+def _run(module: ModuleType, options: Options) -> Report:
+    if not hasattr(module, "run"):  # one without a peer, a figure or two of its own
+        return Report(figures=module.main(quick=options.quick))
+    try:
+        report: Report = module.run(options)
+    except SideError as error:
+        raise SystemExit(f"A side failed.\n{error}") from error
+    return report
+
+
+def names() -> list[str]:
+    """Return the names of all benchmarks."""
     modules = Path(__file__).parent.glob("[!_]*.py")
-    names = sorted(path.stem.replace("_", "-") for path in modules)
+    return sorted(path.stem.replace("_", "-") for path in modules)
+
+
+def _page(folder: Path) -> str:
+    return (
+        "# Benchmarks\n\nWritten by `python -m benchmarks all`. A ratio is the median over rounds, "
+        "its range behind; each file\nhas all rounds, versions and hardware.\n\n" + table(folder)
+    )
+
+
+def _parse(arguments: Sequence[str] | None) -> tuple[Options, str, bool]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("name", choices=names)
-    parser.add_argument("--quick", action="store_true", help="less work, rougher figures")
+    parser.add_argument("name", choices=[*names(), ALL])
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, rougher figures")
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
-    arguments = parser.parse_args()
-    module = importlib.import_module(f"benchmarks.{arguments.name.replace('-', '_')}")
-    figures = module.main(quick=arguments.quick)
-    for name, value in figures.items():
-        print(f"{name:32} {value}")
-    if arguments.json:
-        print(json.dumps(figures))
+    parser.add_argument("--threads", type=int, default=2, metavar="N", help="of each side (2)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="write NAME.json there")
+    given = parser.parse_args(arguments)
+    if given.threads < 1:
+        parser.error("--threads: one or more")
+    return Options(given.quick, given.threads, given.device, given.out), given.name, given.json
 
 
 if __name__ == "__main__":
