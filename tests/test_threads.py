@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from steadfit import DataBunch, Predictor, TextList, Writer
+from steadfit import Callback, DataBunch, Predictor, TextList, Writer
 from steadfit.files.model_folder import SavedModel, save_model
 from steadfit.models.classifier import TextClassifier
 from steadfit.models.config import CLASSIFIER_DEFAULTS, AWDLSTMConfig
@@ -24,6 +24,7 @@ from steadfit.models.language_model import LanguageModel
 from steadfit.notebook.text_learners import language_model_learner, text_classifier_learner
 from steadfit.text.tokenizer import Tokenizer
 from steadfit.text.vocab import MARKERS, Vocab
+from steadfit.training.run import Run
 from tests.child_process import answers_of
 
 THREADS = 32
@@ -134,6 +135,28 @@ def test_32_threads_predict_what_one_predicts_while_another_model_trains(
         assert torch.equal(value, weights(alone)[name]), name
 
 
+def test_fits_at_the_same_time_are_each_what_they_are_alone(
+    data: DataBunch, lm_data: DataBunch
+) -> None:
+    def work(number: int) -> Any:
+        make, texts = (
+            (text_classifier_learner, data) if number % 2 else (language_model_learner, lm_data)
+        )
+        learn = make(texts, config=SMALL, seed=number // 2, bf16=number == 3)
+        found = learn.lr_find(num_it=8)
+        learn.fit_one_cycle(2, 1e-2)
+        return weights(learn), learn.recorder.losses, found
+
+    alone = [work(number) for number in range(4)]
+    assert len({float(losses[-1]) for _, losses, _ in alone}) == 4
+    together = in_threads(work, 4)
+    for answers, expected in zip(together, alone, strict=True):
+        assert not isinstance(answers, BaseException), answers
+        for name, value in expected[0].items():
+            assert torch.equal(answers[0][name], value), name
+        assert answers[1:] == expected[1:]
+
+
 @pytest.fixture
 def random_numbers() -> Callable[[], bool]:
     """Take down every global generator; the answer tells whether all are as they were."""
@@ -170,25 +193,72 @@ def test_no_global_random_numbers_are_drawn(
     assert random_numbers()
 
 
-def test_random_numbers_are_not_drawn_even_for_a_moment_by_prediction_and_preparation(
-    predictor: Predictor, writer: Writer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def no_moment(
+    monkeypatch: pytest.MonkeyPatch, random_numbers: Callable[[], bool]
+) -> Callable[[], bool]:
+    """Let whoever sets a global generator fail; the answer tells whether none was drawn from.
+
+    What is drawn and put back again is found by the putting back.
+    """
+
     def drawn(*args: Any, **kwargs: Any) -> None:
-        pytest.fail("global random numbers were set")
+        raise AssertionError("global random numbers were set")
 
     for module, name in [
         (torch, "manual_seed"),
+        (torch, "seed"),
         (torch, "set_rng_state"),
+        (torch.random, "manual_seed"),
+        (torch.random, "set_rng_state"),
         (torch.random, "fork_rng"),
+        (torch.cuda, "set_rng_state"),
+        (torch.cuda, "manual_seed_all"),
         (np.random, "seed"),
+        (np.random, "set_state"),
         (random, "seed"),
+        (random, "setstate"),
     ]:
         monkeypatch.setattr(module, name, drawn)
+    return random_numbers
+
+
+def test_random_numbers_are_not_drawn_even_for_a_moment_by_prediction_and_preparation(
+    predictor: Predictor, writer: Writer, tmp_path: Path, no_moment: Callable[[], bool]
+) -> None:
     predictor.predict_many(TEXTS[:5])
     writer.predict("the", 3)
     writer.perplexities(TEXTS[:2])
     texts = TextList.from_texts(TEXTS[:60], tmp_path).split_by_rand_pct(0.2, seed=1)
     list(texts.label_for_lm().databunch(bs=4, min_freq=1).train_batches().epoch(0))
+    assert no_moment()
+
+
+@pytest.mark.parametrize("kind", ["data", "lm_data"])
+def test_random_numbers_are_not_drawn_even_for_a_moment_by_making_a_learner_and_training(
+    kind: str, request: Any, tmp_path: Path, no_moment: Callable[[], bool]
+) -> None:
+    data = request.getfixturevalue(kind)
+    make = text_classifier_learner if kind == "data" else language_model_learner
+    seen: list[bool] = []
+
+    class Look(Callback):
+        def on_step_end(self, run: Run) -> None:
+            if len(seen) < 5:
+                seen.append(no_moment())
+            if len(seen) == 3:
+                raise KeyError("stopped")
+
+    def program() -> None:
+        learn = make(data, config=SMALL, checkpoint_dir=tmp_path / "runs", checkpoint_every=2)
+        learn.lr_find(num_it=5)
+        learn.fit_one_cycle(1, 1e-2, callbacks=Look())
+
+    with pytest.raises(KeyError, match="stopped"):
+        program()
+    program()  # goes on from its checkpoint
+    assert no_moment()
+    assert seen == [True] * 5
 
 
 METHODS = [name for name in ("fork", "spawn") if name in multiprocessing.get_all_start_methods()]

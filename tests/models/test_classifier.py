@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from steadfit.core.errors import DataError
 from steadfit.models import classifier as module
-from steadfit.models.classifier import TextClassifier
+from steadfit.models.classifier import Head, TextClassifier
 from steadfit.models.config import CLASSIFIER_DEFAULTS, AWDLSTMConfig
 from steadfit.models.outputs import DocumentWindow
 
@@ -38,7 +38,7 @@ def small(bptt: int = 4, grad_tokens: int = 8, drop_mult: float = 1.0) -> TextCl
 def pooling(bptt: int, grad_tokens: int) -> TextClassifier:
     """A classifier whose head hands on what it is given."""
     model = small(bptt, grad_tokens, drop_mult=0.0).double()
-    model.head = nn.Identity()
+    model.head = Head()
     return model
 
 
@@ -319,7 +319,7 @@ def test_products_in_bfloat16_do_not_depend_on_the_batch() -> None:
     for parameter in model.encoder.rnns.parameters():
         nn.init.uniform_(parameter, -0.1, 0.1)
     nn.init.normal_(model.encoder.embedding.weight)
-    model.head = nn.Identity()
+    model.head = Head()
     texts = documents([20] * 20 + [17, 6, 6, 3, 1])  # a sum rounds otherwise now and then only
     windows: list[DocumentWindow] = []
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):

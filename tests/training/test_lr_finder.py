@@ -37,7 +37,7 @@ class Scripted(torch.nn.Module):
     def sizes(self, batch: Any) -> Sizes:
         return Sizes(1, 1, 1)
 
-    def forward(self, batch: Any, state: Any, sizes: Sizes) -> StepResult:
+    def forward(self, batch: Any, state: Any, sizes: Sizes, generator: Any) -> StepResult:
         self.states.append(state)
         value = self.loss(self.step)
         self.step += 1

@@ -31,7 +31,7 @@ class Photographer(Callback):
 
     def on_step_end(self, run: Run) -> None:
         if run.state.step == self.step:
-            self.rng = torch.get_rng_state()
+            self.rng = run.generator.get_state()
             write_checkpoint(self.folder, 0, *snapshot(run, [self]), keep=1)
             run.stop("the picture is taken")
 
@@ -54,9 +54,8 @@ def taken(case: tuple[Any, Any], tmp_path: Path) -> tuple[Any, Checkpoint, torch
 def test_everything_that_lives_comes_back(case: tuple[Any, Any], taken: Any) -> None:
     run, checkpoint, rng = taken
     other = fresh(case, FitPlan(3, 1e-2), seed=9)
-    with torch.random.fork_rng():
-        restore(other, checkpoint)
-        assert torch.equal(torch.get_rng_state(), rng)
+    restore(other, checkpoint)
+    assert torch.equal(other.generator.get_state(), rng)
     for name, value in run.model.state_dict().items():
         assert torch.equal(other.model.state_dict()[name], value), name
     mine, theirs = (one.optimizer.state_dict()["state"] for one in (run, other))
@@ -81,13 +80,76 @@ def test_a_language_models_recurrent_state_is_among_it(language_model: Any, stre
     assert sum(name.startswith("recurrent.") for name in snapshot(run, []).tensors) == 4
 
 
+def test_weights_to_take_back_are_kept_while_steps_are_left(case: tuple[Any, Any]) -> None:
+    make, batches = case
+    objective = make(ALL, drop_mult=1.0)
+    before: list[dict[str, torch.Tensor]] = []
+    kept: list[dict[str, torch.Tensor]] = []
+
+    class Look(Callback):
+        def on_fit_begin(self, run: Run) -> None:
+            before.append({k: v.clone() for k, v in objective.state_dict().items()})
+
+        def on_step_end(self, run: Run) -> None:
+            tensors = snapshot(run, []).tensors
+            kept.append({k: v.clone() for k, v in tensors.items() if k.startswith("good.")})
+            self.on_fit_begin(run)
+
+    run = fit(objective, batches, None, FitPlan(1, 1e-3), History(), [Look()])
+    assert len(kept) == len(batches)
+    assert kept[-1] == {}, "no step follows the last one"
+    assert not any(name.startswith("good.") for name in snapshot(run, []).tensors)
+    names = {id(value): name for name, value in objective.named_parameters()}
+    order = [names[id(p)] for group in run.optimizer.param_groups for p in group["params"]]
+    order += [name for name, _ in objective.named_buffers()]
+    for step, tensors in enumerate(kept[:-1]):
+        assert int(tensors["good.step"]) == step + 1
+        assert len(tensors) == 1 + len(order)
+        for place, name in enumerate(order):
+            assert torch.equal(tensors[f"good.{place}"], before[step][name]), name
+
+
+def test_a_generator_of_another_kind_of_device_gives_way_to_masks_not_yet_drawn(
+    case: tuple[Any, Any], taken: Any
+) -> None:
+    _, checkpoint, _ = taken
+    checkpoint.tensors["rng"] = torch.zeros(16, dtype=torch.uint8)  # as long as a CUDA one's
+    one, other = (fresh(case, FitPlan(3, 1e-2)) for _ in range(2))
+    begun = one.generator.get_state()
+    restore(one, checkpoint)
+    restore(other, checkpoint)
+    assert torch.equal(one.generator.get_state(), other.generator.get_state())
+    assert not torch.equal(one.generator.get_state(), begun)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("rng", torch.zeros(5056)),
+        ("good.0", torch.zeros(3, 3)),
+        ("good.step", torch.zeros(2, dtype=torch.int64)),
+    ],
+)
+def test_tensors_of_another_kind_are_refused(
+    case: tuple[Any, Any], tmp_path: Path, name: str, value: torch.Tensor
+) -> None:
+    make, batches = case
+    objective = make(ALL, drop_mult=1.0)
+    fit(objective, batches, None, FitPlan(3, 1e-2), History(), [Photographer(tmp_path, 1)])
+    checkpoint = read_checkpoint(tmp_path / "checkpoint-00000000")
+    assert name in checkpoint.tensors
+    checkpoint.tensors[name] = value
+    with pytest.raises(FileFormatError, match="does not fit this model or this version"):
+        restore(fresh(case, FitPlan(3, 1e-2)), checkpoint)
+
+
 def test_tensors_lie_in_memory_as_torch_lays_them(case: tuple[Any, Any], taken: Any) -> None:
     _, checkpoint, _ = taken
     other = fresh(case, FitPlan(3, 1e-2))
-    with torch.random.fork_rng():
-        restore(other, checkpoint)
+    restore(other, checkpoint)
     kept = [value for moments in other.optimizer.state.values() for value in moments.values()]
     kept += [value for layer in other.state.recurrent or () for value in layer]
+    kept += [value for name, value in other.good.state_dict().items() if name != "step"]
     assert all(value.data_ptr() % 64 == 0 for value in kept)
 
 
@@ -113,7 +175,7 @@ def test_a_place_of_another_kind_is_refused(
 ) -> None:
     _, checkpoint, _ = taken
     checkpoint.values["place"][name] = value
-    with torch.random.fork_rng(), pytest.raises(FileFormatError, match=name):
+    with pytest.raises(FileFormatError, match=name):
         restore(fresh(case, FitPlan(3, 1e-2)), checkpoint)
 
 

@@ -27,7 +27,7 @@ from steadfit.report.norms import longest_rows, norm_curve, norm_drift
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.text.tokenizer import Tokenizer
 from steadfit.text.vocab import Vocab
-from steadfit.training.devices import has_fast_bf16, seeded
+from steadfit.training.devices import generator_on, has_fast_bf16
 from steadfit.training.engine import fit
 from steadfit.training.evaluation import evaluate
 from steadfit.training.history import History
@@ -142,8 +142,7 @@ def train_language_model(
     config = AWDLSTMConfig.from_defaults(
         LANGUAGE_MODEL_DEFAULTS, len(vocab), LM_DROP_MULT, size.sizes
     )
-    with seeded(seed):
-        objective = LanguageModelObjective(LanguageModel(config), PLAIN)
+    objective = LanguageModelObjective(LanguageModel(config, generator_on(None, seed)), PLAIN)
     history = History()
     stages = _stages(checkpoints, "language-model")
     fit(objective, train, valid, _plan(1, 1e-2, seed), history, stages=stages)
@@ -180,8 +179,7 @@ class ClassifierDemo:
         config = AWDLSTMConfig.from_defaults(
             CLASSIFIER_DEFAULTS, len(self.vocab), DROP_MULT, size.sizes
         )
-        with seeded(seed):
-            model = TextClassifier(config, len(CLASSES))
+        model = TextClassifier(config, len(CLASSES), generator=generator_on(None, seed))
         load_encoder(model.encoder, self.vocab, encoder.folder)
         self.objective = ClassifierObjective(model.eval(), PLAIN)
         self.history = History()

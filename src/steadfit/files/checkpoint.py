@@ -18,7 +18,7 @@ from steadfit.core.errors import FileFormatError
 from steadfit.files.tensors import load_tensors, save_tensors
 
 FORMAT = "steadfit-checkpoint"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _TENSORS, _VALUES, _CHECKSUMS = "tensors.safetensors", "values.json", "checksums.json"
 _NAME = re.compile(r"checkpoint-\d{8}")
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from steadfit.core.errors import DataError
 from steadfit.models.config import AWDLSTMConfig
+from steadfit.models.dropout import dropout
+from steadfit.models.initial import drawn
 from steadfit.models.outputs import DocumentWindow, State, detach_state
 from steadfit.models.pooling import DocumentPool
 from steadfit.models.recurrent import AWDLSTM
@@ -33,6 +35,7 @@ class TextClassifier(nn.Module):
             always has a gradient.
         head_bias: False leaves the biases of the head's linear layers out, as fastai 2 does;
             fastai 1 has them.
+        generator: draws the first weights; None is PyTorch's own.
 
     Raises:
         DataError: fewer than two classes, `bptt` or `grad_tokens` below one.
@@ -45,6 +48,7 @@ class TextClassifier(nn.Module):
         bptt: int = 70,
         grad_tokens: int = 1400,
         head_bias: bool = True,
+        generator: Generator | None = None,
     ) -> None:
         super().__init__()
         if n_classes < 2 or bptt < 1 or grad_tokens < 1:
@@ -57,18 +61,24 @@ class TextClassifier(nn.Module):
         self.bptt = bptt
         self.grad_tokens = grad_tokens
         self.head_bias = head_bias
-        self.encoder = AWDLSTM(config)
-        self.head = nn.Sequential(
+        self.encoder = AWDLSTM(config, generator)
+        self.head = Head(
             nn.BatchNorm1d(3 * config.emb_sz),
             nn.Dropout(config.output_p),
-            nn.Linear(3 * config.emb_sz, HEAD_UNITS, bias=head_bias),
+            drawn(nn.Linear, 3 * config.emb_sz, HEAD_UNITS, bias=head_bias, generator=generator),
             nn.ReLU(),
             nn.BatchNorm1d(HEAD_UNITS),
             nn.Dropout(HEAD_DROPOUT),
-            nn.Linear(HEAD_UNITS, n_classes, bias=head_bias),
+            drawn(nn.Linear, HEAD_UNITS, n_classes, bias=head_bias, generator=generator),
         )
 
-    def forward(self, tokens: Tensor, lengths: Tensor, observe: Observer | None = None) -> Tensor:
+    def forward(
+        self,
+        tokens: Tensor,
+        lengths: Tensor,
+        observe: Observer | None = None,
+        generator: Generator | None = None,
+    ) -> Tensor:
         """Return logits `(batch, classes)`.
 
         A document's logits do not depend on the others in the batch, their order or padding.
@@ -78,6 +88,7 @@ class TextClassifier(nn.Module):
             lengths: `(batch,)`, at least one each.
             observe: called with each window on the way: how penalties and norm curves see the
                 states. Rows come longest document first, finished documents leave.
+            generator: draws the dropout masks in training; None is PyTorch's own.
 
         Raises:
             DataError: a document without a token, or longer than the batch.
@@ -91,18 +102,20 @@ class TextClassifier(nn.Module):
             )
         weight = self.encoder.embedding.weight
         pool = DocumentPool(len(ordered), self.encoder.units, like=weight)
-        for window in self._windows(tokens, order, ordered):
+        for window in self._windows(tokens, order, ordered, generator):
             pool.add(window)
             if observe is not None:
                 observe(window)
-        logits: Tensor = self.head(pool.result(ordered).to(weight.dtype))
+        logits: Tensor = self.head(pool.result(ordered).to(weight.dtype), generator)
         return logits[order.argsort()]
 
     def layer_groups(self) -> list[list[nn.Module]]:
         """Return what freezing and learning rates go by: embedding, each LSTM, head."""
         return [[self.encoder.embedding], *([rnn] for rnn in self.encoder.rnns), [self.head]]
 
-    def _windows(self, tokens: Tensor, order: Tensor, lengths: Tensor) -> Iterator[DocumentWindow]:
+    def _windows(
+        self, tokens: Tensor, order: Tensor, lengths: Tensor, generator: Generator | None
+    ) -> Iterator[DocumentWindow]:
         """Yield the windows of the documents `tokens[order]`, whose lengths fall."""
         training = torch.is_grad_enabled()
         step = self.bptt if training else max(self.bptt, READING_WINDOW)
@@ -118,31 +131,48 @@ class TextClassifier(nn.Module):
                 state = _rows(state, slice(rows))
                 previous = previous[:rows]
             old = int((left > recent).sum()) if training else 0
-            hidden, state = self._read(window, state, old)
+            hidden, state = self._read(window, state, old, generator)
             real = left[:rows].clamp(max=window.shape[1])
             yield DocumentWindow(hidden, real, previous, old)
             state = detach_state(state)
             previous = hidden[:, -1].detach()  # only rows whose window was full go on
 
-    def _read(self, tokens: Tensor, state: State | None, old: int) -> tuple[Tensor, State]:
+    def _read(
+        self, tokens: Tensor, state: State | None, old: int, generator: Generator | None
+    ) -> tuple[Tensor, State]:
         """Run the encoder on one window, on the first `old` documents without gradient."""
         if old == 0:
             rows, missing = len(tokens), _missing_rows(tokens)
             if missing and state is not None:
                 state = tuple((_filled(h, missing), _filled(c, missing)) for h, c in state)
-            hidden, after = self.encoder(_filled(tokens, missing), state)
+            hidden, after = self.encoder(_filled(tokens, missing), state, generator)
             return hidden[:rows], _rows(after, slice(rows))
         before = self.encoder.initial_state(len(tokens)) if state is None else state
         with torch.no_grad():
-            past, past_state = self.encoder(tokens[:old], _rows(before, slice(old)))
+            past, past_state = self.encoder(tokens[:old], _rows(before, slice(old)), generator)
         if old == len(tokens):
             return past, past_state
-        recent, recent_state = self.encoder(tokens[old:], _rows(before, slice(old, None)))
+        recent, recent_state = self.encoder(
+            tokens[old:], _rows(before, slice(old, None)), generator
+        )
         merged = tuple(
             (torch.cat([h0, h1]), torch.cat([c0, c1]))
             for (h0, c0), (h1, c1) in zip(past_state, recent_state, strict=True)
         )
         return torch.cat([past, recent]), merged
+
+
+class Head(nn.Sequential):
+    """Layers in a row, as `nn.Sequential`; masks of `nn.Dropout` come from the call's generator."""
+
+    def forward(self, x: Tensor, generator: Generator | None = None) -> Tensor:
+        """Return what the layers make of `x`, `(batch, features)`."""
+        for layer in self:
+            if isinstance(layer, nn.Dropout):
+                x = dropout(x, layer.p, layer.training, generator)
+            else:
+                x = layer(x)
+        return x
 
 
 def _missing_rows(tokens: Tensor) -> int:

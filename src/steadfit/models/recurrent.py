@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from steadfit.kernels.lstm import lstm
 from steadfit.models.config import AWDLSTMConfig
 from steadfit.models.dropout import embedding_dropout, locked_dropout, weight_dropout
+from steadfit.models.initial import drawn
 from steadfit.models.outputs import EncoderOutput, State
 
 
@@ -17,19 +18,28 @@ class AWDLSTM(nn.Module):
     State is an argument and a result; nothing is remembered between calls. The layers are
     ordinary `nn.LSTM` modules that hold the weights; hidden-to-hidden weights are dropped
     functionally, one Parameter each, never deleted or set again.
+
+    Args:
+        config: sizes and dropouts.
+        generator: draws the first weights; None is PyTorch's own.
     """
 
-    def __init__(self, config: AWDLSTMConfig) -> None:
+    def __init__(self, config: AWDLSTMConfig, generator: Generator | None = None) -> None:
         super().__init__()
         self.config = config
-        self.embedding = nn.Embedding(
-            config.vocab_size, config.emb_sz, padding_idx=config.pad_token
+        self.embedding = drawn(
+            nn.Embedding,
+            config.vocab_size,
+            config.emb_sz,
+            padding_idx=config.pad_token,
+            generator=generator,
         )
         self.rnns = nn.ModuleList(
-            nn.LSTM(n_in, n_out, batch_first=True) for n_in, n_out in config.layer_sizes
+            drawn(nn.LSTM, n_in, n_out, batch_first=True, generator=generator)
+            for n_in, n_out in config.layer_sizes
         )
         with torch.no_grad():
-            self.embedding.weight.uniform_(-0.1, 0.1)
+            self.embedding.weight.uniform_(-0.1, 0.1, generator=generator)
             self.embedding.weight[config.pad_token].zero_()
 
     @property
@@ -43,30 +53,33 @@ class AWDLSTM(nn.Module):
         zeros = [weight.new_zeros(batch, n_out) for _, n_out in self.config.layer_sizes]
         return tuple((z, z) for z in zeros)
 
-    def forward(self, tokens: Tensor, state: State | None = None) -> EncoderOutput:
+    def forward(
+        self, tokens: Tensor, state: State | None = None, generator: Generator | None = None
+    ) -> EncoderOutput:
         """Read one window of tokens.
 
         Args:
             tokens: `(batch, time)` word numbers, at least one step. Padding may stand behind
                 the real tokens: what comes before it does not depend on it.
             state: from the window before; zeros if None.
+            generator: draws the dropout masks in training; None is PyTorch's own.
         """
         config, training = self.config, self.training
         x = embedding_dropout(
-            self.embedding.weight, tokens, config.embed_p, training, config.pad_token
+            self.embedding.weight, tokens, config.embed_p, training, config.pad_token, generator
         )
-        x = locked_dropout(x, config.input_p, training)
+        x = locked_dropout(x, config.input_p, training, generator)
         before = self.initial_state(tokens.shape[0]) if state is None else state
         after = []
         for i, layer in enumerate(self.rnns):
             if i > 0:
-                x = locked_dropout(x, config.hidden_p, training)
+                x = locked_dropout(x, config.hidden_p, training, generator)
             weight_hh = layer.get_parameter("weight_hh_l0")
             x, layer_state = lstm(
                 x,
                 before[i],
                 layer.get_parameter("weight_ih_l0"),
-                weight_dropout(weight_hh, config.weight_p, training),
+                weight_dropout(weight_hh, config.weight_p, training, generator),
                 layer.get_parameter("bias_ih_l0"),
                 layer.get_parameter("bias_hh_l0"),
             )

@@ -26,7 +26,7 @@ from steadfit.models.recurrent import AWDLSTM
 from steadfit.notebook.data_bunch import DataBunch
 from steadfit.notebook.learner import Learner, Listener
 from steadfit.notebook.names import folder_name
-from steadfit.training.devices import seeded
+from steadfit.training.devices import generator_on
 from steadfit.training.evaluation import evaluate, in_row_order
 from steadfit.training.metrics import AnyMetric, accuracy, perplexity
 from steadfit.training.objective import ClassifierObjective, LanguageModelObjective
@@ -153,8 +153,7 @@ def language_model_learner(
     plan = FitPlan(1, 1.0, wd=wd, clip=clip, accumulate=accumulate, bf16=bf16, seed=seed)
     stages = None if checkpoint_dir is None else Stages(checkpoint_dir, checkpoint_every)
     sizes = AWDLSTMConfig.from_defaults(LANGUAGE_MODEL_DEFAULTS, len(data.vocab), drop_mult, config)
-    with seeded(seed):
-        model = LanguageModel(sizes)
+    model = LanguageModel(sizes, generator_on(None, seed))
     if start is None:
         _say_from_scratch("language_model_learner")
     else:
@@ -207,10 +206,13 @@ def text_classifier_learner(
     plan = FitPlan(1, 1.0, wd=wd, clip=clip, accumulate=accumulate, bf16=bf16, seed=seed)
     stages = None if checkpoint_dir is None else Stages(checkpoint_dir, checkpoint_every)
     sizes = AWDLSTMConfig.from_defaults(CLASSIFIER_DEFAULTS, len(data.vocab), drop_mult, config)
-    with seeded(seed):
-        model = TextClassifier(
-            sizes, len(data.classes), _bptt(bptt, data), whole_number("grad_tokens", grad_tokens, 1)
-        )
+    model = TextClassifier(
+        sizes,
+        len(data.classes),
+        _bptt(bptt, data),
+        whole_number("grad_tokens", grad_tokens, 1),
+        generator=generator_on(None, seed),
+    )
     if start is None:
         _say_from_scratch("text_classifier_learner")
     else:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 
 def has_fast_bf16(device: torch.device) -> bool:
@@ -20,17 +20,22 @@ def has_fast_bf16(device: torch.device) -> bool:
 
 @contextmanager
 def precision(device: torch.device, bf16: bool) -> Iterator[None]:
-    """Compute products in bfloat16 inside the block if `bf16`; weights and sums stay float32."""
-    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+    """Compute products in bfloat16 inside the block if `bf16`; weights and sums stay float32.
+
+    PyTorch's cache of weights in bfloat16 is not used: all threads share it, and one that leaves
+    its block empties it for all, which would change how another's gradients are added up.
+    """
+    with torch.autocast(device.type, torch.bfloat16, enabled=bf16, cache_enabled=False):
         yield
 
 
-@contextmanager
-def seeded(*seed: int) -> Iterator[None]:
-    """Give the block its own random numbers and leave the caller's generators as they were."""
-    with torch.random.fork_rng():
-        torch.manual_seed(mix_seed(*seed))
-        yield
+def generator_on(device: torch.device | None, *seed: int) -> Generator:
+    """Make a random number generator apart from all others, for tensors on `device`.
+
+    None is the device on which tensors are made by default.
+    """
+    place = torch.empty(0).device if device is None else device
+    return Generator(place).manual_seed(mix_seed(*seed))
 
 
 def mix_seed(*parts: int) -> int:

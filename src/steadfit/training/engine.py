@@ -13,9 +13,10 @@ from torch import Tensor
 
 from steadfit.core.errors import TrainingError
 from steadfit.core.progress import progress
-from steadfit.training.devices import device_of, precision, seeded, to_device
+from steadfit.training.devices import device_of, precision, to_device
 from steadfit.training.evaluation import Batches, evaluate
 from steadfit.training.events import Callback, notify
+from steadfit.training.good_weights import DIVERGED
 from steadfit.training.history import EpochRecord, History, StepRecord
 from steadfit.training.metrics import Metric
 from steadfit.training.objective import Objective
@@ -38,9 +39,9 @@ def fit(
 ) -> Run:
     """Train a model in place and add what happened to `history`.
 
-    The caller's random number generators are left as they were; the fit draws its own from
-    `plan.seed` and `plan.stage`. Afterwards, whatever happened, the model is in evaluation mode;
-    callbacks see it so too, but in `on_step_end`.
+    Dropout masks come from a generator of the fit's own, seeded with `plan.seed` and `plan.stage`;
+    nothing is drawn from those that all threads share. Afterwards, whatever happened, the model is
+    in evaluation mode; callbacks see it so too, but in `on_step_end`.
 
     With `stages` it writes checkpoints and goes on from the newest one; a fit that was finished
     before is not run again, its weights and history are taken back.
@@ -52,17 +53,16 @@ def fit(
     """
     run = Run(objective, train, valid, plan, history, metrics)
     objective.eval()
-    with seeded(plan.seed, plan.stage):
-        stage = None if stages is None else stages.open(run, callbacks)
-        if run.state.finished:
-            return run
-        try:
-            notify(callbacks, "on_fit_begin", run)
-            with nullcontext() if stage is None else stage.resumed():
-                _fit(run, callbacks, stage)
-        finally:
-            objective.eval()
-            run.optimizer.zero_grad(set_to_none=True)
+    stage = None if stages is None else stages.open(run, callbacks)
+    if run.state.finished:
+        return run
+    try:
+        notify(callbacks, "on_fit_begin", run)
+        with nullcontext() if stage is None else stage.resumed():
+            _fit(run, callbacks, stage)
+    finally:
+        objective.eval()
+        run.optimizer.zero_grad(set_to_none=True)
     return run
 
 
@@ -138,7 +138,7 @@ def _step(run: Run, group: Sequence[Any]) -> Sizes:
     gradients = [p.grad for g in optimizer.param_groups for p in g["params"] if p.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)
     if not torch.isfinite(norm) or not torch.isfinite(loss):
-        good = run.take_good_weights_back(before)
+        good = run.good.take_back(before, state.step + 1)
         raise TrainingError(
             f"Step {state.step + 1} of {run.steps} (epoch {state.epoch}) has the loss "
             f"{float(loss):g} and a gradient of norm {float(norm):g}, so training stopped. The "
@@ -149,7 +149,8 @@ def _step(run: Run, group: Sequence[Any]) -> Sizes:
     if run.plan.clip is not None:
         parameters = [p for g in optimizer.param_groups for p in g["params"]]
         torch.nn.utils.clip_grads_with_norm_(parameters, run.plan.clip, norm)
-    run.keep_good_weights(float(loss), before)
+    if float(loss) <= DIVERGED * state.smoothed.average(float(loss)):
+        run.good.keep(before, state.step + 1)
     optimizer.step()
     state.step += 1
     run.history.steps.append(
@@ -172,7 +173,8 @@ def _backward(run: Run, group: Sequence[Any], sizes: Sizes) -> tuple[Tensor, dic
     penalties: dict[str, Tensor] = {}
     for batch in group:
         with precision(device, run.plan.bf16):
-            result = run.objective(to_device(batch, device), run.state.recurrent, sizes)
+            on_device = to_device(batch, device)
+            result = run.objective(on_device, run.state.recurrent, sizes, run.generator)
         result.total.backward()
         run.state.recurrent = result.state
         loss += result.loss.detach()

@@ -13,7 +13,7 @@ import torch
 
 from steadfit.core.checks import number, whole_number, yes_or_no
 from steadfit.core.errors import DataError, TrainingError
-from steadfit.training.devices import device_of, precision, seeded, to_device
+from steadfit.training.devices import device_of, generator_on, precision, to_device
 from steadfit.training.evaluation import Batches
 from steadfit.training.history import SmoothedLoss
 from steadfit.training.objective import Objective
@@ -50,8 +50,8 @@ def find_lr(
 ) -> RangeTest:
     """Train a copy with a rate that grows from step to step, and watch the loss.
 
-    Weights, optimizer and random numbers stay as they are. As in fastai it ends early when the
-    smoothed loss passes four times its best.
+    Weights and optimizer stay as they are, and no random numbers are drawn but from a generator of
+    its own. As in fastai it ends early when the smoothed loss passes four times its best.
 
     Raises:
         DataError: no rates, or not growing ones.
@@ -72,31 +72,31 @@ def find_lr(
     losses: list[float] = []
     single: list[float] = []
     state, best = None, math.inf
-    with seeded(plan.seed, plan.stage):
-        trial.train()
-        for step, (first, batch) in enumerate(islice(_endless(train), steps)):
-            state = None if first else state
-            lr = start_lr * (end_lr / start_lr) ** (step / max(steps - 1, 1))
-            move_to(optimizer, Point(lr, plan.moms[0]))
-            batch = to_device(batch, device)
-            optimizer.zero_grad(set_to_none=True)
-            with precision(device, plan.bf16):
-                result = trial(batch, state, trial.sizes(batch))
-            loss = float(result.loss.detach())
-            if not math.isfinite(loss):
-                break
-            average = smoothed.update(loss)
-            lrs.append(lr)
-            losses.append(average)
-            single.append(loss)
-            best = min(best, average)
-            if stop_div and average > 4 * best:
-                break
-            result.total.backward()
-            if plan.clip is not None:
-                torch.nn.utils.clip_grad_norm_(trial.parameters(), plan.clip)
-            optimizer.step()
-            state = result.state
+    generator = generator_on(device, plan.seed, plan.stage)
+    trial.train()
+    for step, (first, batch) in enumerate(islice(_endless(train), steps)):
+        state = None if first else state
+        lr = start_lr * (end_lr / start_lr) ** (step / max(steps - 1, 1))
+        move_to(optimizer, Point(lr, plan.moms[0]))
+        batch = to_device(batch, device)
+        optimizer.zero_grad(set_to_none=True)
+        with precision(device, plan.bf16):
+            result = trial(batch, state, trial.sizes(batch), generator)
+        loss = float(result.loss.detach())
+        if not math.isfinite(loss):
+            break
+        average = smoothed.update(loss)
+        lrs.append(lr)
+        losses.append(average)
+        single.append(loss)
+        best = min(best, average)
+        if stop_div and average > 4 * best:
+            break
+        result.total.backward()
+        if plan.clip is not None:
+            torch.nn.utils.clip_grad_norm_(trial.parameters(), plan.clip)
+        optimizer.step()
+        state = result.state
     if not lrs:
         raise TrainingError(
             "lr_find: the loss was not finite at the very first batch, before any step; the "

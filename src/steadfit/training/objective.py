@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from steadfit.core.errors import DataError
 from steadfit.data.buckets import DocumentBatch
@@ -51,9 +51,18 @@ class LanguageModelObjective(nn.Module):
         rows, time = batch.inputs.shape
         return Sizes(targets=rows * time, steps=rows * time, rows=rows)
 
-    def forward(self, batch: LMBatch, state: State | None, sizes: Sizes) -> StepResult:
-        """Return this batch's share of means over `sizes`; `state` comes from the batch before."""
-        out = self.model(batch.inputs, state)
+    def forward(
+        self,
+        batch: LMBatch,
+        state: State | None,
+        sizes: Sizes,
+        generator: Generator | None = None,
+    ) -> StepResult:
+        """Return this batch's share of means over `sizes`; `state` comes from the batch before.
+
+        `generator` draws the dropout masks; None is PyTorch's own.
+        """
+        out = self.model(batch.inputs, state, generator)
         loss = self.model.loss(out.dropped, batch.targets)
         rows, _, units = out.hidden.shape
         tally = PenaltyTally(self.penalties, rows, units, out.hidden.device)
@@ -84,15 +93,24 @@ class ClassifierObjective(nn.Module):
         rows = len(batch.lengths)
         return Sizes(targets=rows, steps=int(batch.lengths.sum()), rows=rows)
 
-    def forward(self, batch: DocumentBatch, state: State | None, sizes: Sizes) -> StepResult:
-        """Return this batch's share of means over `sizes`; documents start from no state."""
+    def forward(
+        self,
+        batch: DocumentBatch,
+        state: State | None,
+        sizes: Sizes,
+        generator: Generator | None = None,
+    ) -> StepResult:
+        """Return this batch's share of means over `sizes`; documents start from no state.
+
+        `generator` draws the dropout masks; None is PyTorch's own.
+        """
         rows, units = len(batch.lengths), self.model.encoder.units
         tally = PenaltyTally(self.penalties, rows, units, batch.tokens.device)
 
         def observe(window: DocumentWindow) -> None:
             tally.add(window.hidden, window.hidden, window.lengths, window.previous)
 
-        logits = self.model(batch.tokens, batch.lengths, observe).float()
+        logits = self.model(batch.tokens, batch.lengths, observe, generator).float()
         loss = F.cross_entropy(logits, _labels(batch), reduction="sum")
         return StepResult(loss / sizes.targets, tally.values(sizes), None)
 

@@ -14,6 +14,7 @@ from steadfit.core.errors import DataError, FileFormatError
 from steadfit.files.checkpoint import Checkpoint
 from steadfit.files.tensors import check_weights, fill
 from steadfit.models.outputs import State
+from steadfit.training.devices import mix_seed
 from steadfit.training.events import Callback
 from steadfit.training.history import History, SmoothedLoss
 from steadfit.training.run import Run
@@ -22,12 +23,15 @@ _PLACE = ("epoch", "step", "batch", "tokens", "seconds", "finished", "stop_reaso
 
 
 def snapshot(run: Run, callbacks: Sequence[Callback]) -> Checkpoint:
-    """Take down weights, optimizer, random numbers, place, recurrent state, history, callbacks."""
+    """Take down weights, optimizer, generator, place, recurrent state, history and callbacks.
+
+    While steps are left, the weights to take back if training runs away belong to it: they are
+    those before the last good step, which nothing else tells.
+    """
     state = run.state
-    tensors: dict[str, Tensor] = {"rng.cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        for number, generator in enumerate(torch.cuda.get_rng_state_all()):
-            tensors[f"rng.cuda.{number}"] = generator
+    tensors: dict[str, Tensor] = {"rng": run.generator.get_state()}
+    if state.step < run.steps and not state.finished:
+        tensors |= {f"good.{name}": value for name, value in run.good.state_dict().items()}
     for name, tensor in run.model.state_dict().items():
         tensors[f"model.{name}"] = tensor
     for number, moments in run.optimizer.state_dict()["state"].items():
@@ -56,12 +60,10 @@ def restore(run: Run, checkpoint: Checkpoint) -> None:
     try:
         fill(run.model, weights)
         _restore_optimizer(run, _below(tensors, "optimizer."))
-        torch.set_rng_state(tensors["rng.cpu"])
-        cuda = _below(tensors, "rng.cuda.")
-        if cuda and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all([cuda[str(number)] for number in range(len(cuda))])
+        run.good.load_state_dict(_below(tensors, "good."))
         for name in _PLACE:
             setattr(state, name, _plain(values["place"][name], getattr(state, name), name))
+        _restore_generator(run, tensors["rng"])
         state.smoothed = SmoothedLoss(**values["smoothed"])
         restored = History.from_dict(values["history"])
         state.history.steps[:], state.history.epochs[:] = restored.steps, restored.epochs
@@ -109,6 +111,15 @@ def restore_callbacks(callbacks: Sequence[Callback], saved: Sequence[Sequence[An
             f"A checkpoint's callbacks are not those of this fit ({error!r}). Start again with an "
             "empty checkpoint_dir."
         ) from error
+
+
+def _restore_generator(run: Run, saved: Tensor) -> None:
+    if saved.shape == run.generator.get_state().shape:
+        run.generator.set_state(saved)
+        return
+    # Another kind of device, which was told when the fit was opened: it goes on with other masks
+    # than it would have had, but not with those of its first steps again.
+    run.generator.manual_seed(mix_seed(run.plan.seed, run.plan.stage, run.state.step))
 
 
 def _restore_optimizer(run: Run, moments: dict[str, Tensor]) -> None:

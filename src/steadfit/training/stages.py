@@ -85,7 +85,7 @@ class Stage:
     def resumed(self) -> Iterator[None]:
         """Put the run where it was, and tell how to go on if the block is interrupted."""
         if self.found is not None:
-            # After on_fit_begin, which may draw random numbers or change weights.
+            # After on_fit_begin, which may change weights.
             restore(self.run, self.found)
             restore_callbacks(self.callbacks, self.found.values["callbacks"])
             self.rewind()

@@ -57,7 +57,7 @@ class FitPlan:
 
 @dataclass
 class TrainState:
-    """Where a fit stands: together with weights, optimizer and RNG all it needs to go on."""
+    """Where a fit stands: together with weights, optimizer and generator all it needs to go on."""
 
     epoch: int = 0  # within the fit
     step: int = 0  # within the fit
