@@ -58,7 +58,7 @@ class Measured:
     seconds: list[float] = field(default_factory=list)
     peak_mb: float | None = None
     versions: dict[str, str] = field(default_factory=dict)
-    last: dict[str, Any] = field(default_factory=dict)
+    reports: list[dict[str, Any]] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -104,10 +104,15 @@ class Report:
         self.figures[figure] = self.ratios[figure]["median"]
 
     def compare_memory(
-        self, figure: str, ours: Measured | None, peer: Measured | None, asked: Asked
+        self,
+        figure: str,
+        ours: Measured | None,
+        peer: Measured | None,
+        asked: Asked | None = None,
     ) -> None:
         """Add the ratio of two sides' peaks."""
-        self.asked[figure] = asked
+        if asked is not None:
+            self.asked[figure] = asked
         if ours and peer and ours.peak_mb and peer.peak_mb:
             self.figures[figure] = significant(ours.peak_mb / peer.peak_mb)
 
@@ -179,4 +184,4 @@ def _turn(worker: Worker, measured: Measured, pieces: int, counts: bool) -> None
     if counts:
         measured.seconds.append(report["seconds"])
         measured.speeds.append(report["work"] / report["seconds"])
-        measured.last = report
+        measured.reports.append(report)

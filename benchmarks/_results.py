@@ -49,8 +49,8 @@ def lines(name: str, report: Report) -> Iterable[str]:
         spread = f"({_number(speeds['min'])} to {_number(speeds['max'])})"
         yield f"{side:28} {_number(speeds['median']):>10} {speeds['unit']:12} {spread:24} {peak}"
     for figure, value in report.figures.items():
-        spread = report.ratios.get(figure)
-        between = f"({_number(spread['min'])} to {_number(spread['max'])})" if spread else ""
+        rounds = report.ratios.get(figure)
+        between = f"({_number(rounds['min'])} to {_number(rounds['max'])})" if rounds else ""
         yield f"{figure:28} {_number(value):>10} {between:24} {_verdict(figure, report)}".rstrip()
     for figure in report.asked.keys() - report.figures.keys():
         yield f"{figure:28} not measured; asked {report.asked[figure]}"

@@ -8,6 +8,7 @@ comes (float32) and once under autocast to bfloat16, which its own `to_bf16` doe
 
 from __future__ import annotations
 
+import statistics
 from typing import Any
 
 from benchmarks._harness import Asked, Measured, Options, Report, fastai, measure
@@ -53,7 +54,7 @@ def our_side() -> Side:
 def step_seconds(measured: Measured | None) -> float:
     """Return the median time of a step."""
     assert measured is not None
-    return round(ROWS * STEPS / measured.to_dict()["median"], 4)
+    return round(ROWS * STEPS / statistics.median(measured.speeds), 4)
 
 
 def _fastai(name: str, options: Options, bf16: bool) -> Side | None:
