@@ -20,33 +20,37 @@ WORD = st.text("ab\n\ud800", min_size=1, max_size=2) | st.sampled_from(["xxbos",
 
 
 @given(
-    st.lists(st.lists(WORD, max_size=8), max_size=12),
+    st.lists(st.tuples(st.lists(WORD, max_size=8), st.booleans()), max_size=12),
     st.integers(1, 5),
     st.integers(9, 16),
     st.integers(1, 3),
+    st.integers(1, 60),
 )
-def test_counts_and_ids_are_those_of_plain_counting(documents, most, max_vocab, min_freq):
-    words = [word for document in documents for word in document]
-    with tempfile.TemporaryFile() as file:
+def test_counts_and_ids_are_those_of_plain_counting(documents, most, max_vocab, min_freq, small):
+    with tempfile.TemporaryFile() as file, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_READ", small)
+        patch.setattr(module, "_BLOCK", small // 4)
         interning = Interning(file, most)
-        ids = []
-        for document in documents:
-            ids += [interning[word] for word in document]
-            interning.forget()
+        numbers = []
+        for document, counted in documents:
+            numbers.append(np.array([interning[word] for word in document], np.uint32))
+            ended = interning.document_done(numbers[-1], counted)
             assert len(interning) < most
-        assert [list(interning.words())[number] for number in ids] == words
-        counts = np.bincount(np.array(ids, np.int64), minlength=interning.ids)
-        vocab = interning.counted(counts, max_vocab, min_freq)
-        counter = Counter(words)
+            assert not (ended and interning)
+        interning.end_span()
+        vocab = interning.counted(max_vocab, min_freq)
+        counter = Counter(word for document, counted in documents if counted for word in document)
         assert vocab == Vocab.from_counts([*counter], [*counter.values()], max_vocab, min_freq)
-        table = interning.table(vocab)
-        assert table[np.array(ids, np.int64)].tolist() == vocab.ids(words)
+        tables = [
+            interning.table(span, vocab) for span in interning.spans for _ in range(span.documents)
+        ]
+        ids = [table[document].tolist() for table, document in zip(tables, numbers, strict=True)]
+        assert ids == [vocab.ids(document) for document, _ in documents]
 
 
 def test_a_store_is_the_same_however_few_words_are_held(tmp_path, monkeypatch):
     corpus = read_texts([f"the {n % 7} word w{n} and v{n % 50}" for n in range(200)])
     held, vocab = prepare_tokens(corpus, cache=tmp_path / "held")
-    monkeypatch.setattr(module, "MOST_WORDS", 5)
     monkeypatch.setattr(Interning.__init__, "__defaults__", (5,))
     few, other = prepare_tokens(corpus, cache=tmp_path / "few")
     assert other == vocab
@@ -54,12 +58,17 @@ def test_a_store_is_the_same_however_few_words_are_held(tmp_path, monkeypatch):
     assert (few.tokens == UNK).any()
 
 
-@pytest.mark.parametrize("most", [1, 3, 100])
-def test_ids_go_on_where_words_were_forgotten(most):
+def test_numbers_begin_again_where_words_were_forgotten():
     with tempfile.TemporaryFile() as file:
-        interning = Interning(file, most)
+        interning = Interning(file, 2)
         given_out = []
-        for word in ("a", "b", "c", "a", "d"):
+        for word in ("a", "b", "b", "a", "d"):
             given_out.append(interning[word])
-            interning.forget()
-        assert list(dict.fromkeys(given_out)) == list(range(interning.ids))
+            interning.document_done(np.zeros(0, np.uint32), True)
+        interning.end_span()
+        assert given_out == [0, 1, 0, 1, 0]
+        assert [(span.documents, span.words) for span in interning.spans] == [
+            (2, 2),
+            (2, 2),
+            (1, 1),
+        ]

@@ -84,14 +84,6 @@ def test_half_a_surrogate_pair_does_no_harm(tmp_path: Path) -> None:
     assert prepare_tokens(Corpus(("odd \ud800 odd",)), min_freq=1, cache=tmp_path)[1] == vocab
 
 
-def test_blocks_of_ids_are_counted_without_a_seam(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(prepare, "_BLOCK", 3)
-    _, vocab = prepare_tokens(CORPUS, min_freq=1, cache=tmp_path)
-    assert vocab == counted([TEXTS[0], TEXTS[1], TEXTS[3]], 60000, 1)
-
-
 def test_words_of_the_other_parts_never_enter_the_vocabulary(tmp_path: Path) -> None:
     _, vocab = prepare_tokens(CORPUS, min_freq=1, cache=tmp_path)
     assert "good" in vocab.stoi

@@ -93,7 +93,7 @@ class DocumentBatches:
             cuts = cuts[:-1]
         return cuts
 
-    def _shuffled(self, epoch: int) -> list[NDArray[np.int64]]:
+    def _shuffled(self, epoch: int) -> list[NDArray[Any]]:
         rng = np.random.default_rng([self.seed, epoch])
         order = rng.permutation(self.rows)
         chunk = self.batch_size * _CHUNK_BATCHES
@@ -103,25 +103,25 @@ class DocumentBatches:
         # A chunk is a whole number of batches, so no batch crosses from one into the next, and
         # only the last batch of all can be another size.
         batches = np.split(order, self._cuts)
-        longest = [int(self.store.lengths[rows].max()) for rows in batches]
+        longest = [int(self.store.lengths_of(rows).max()) for rows in batches]
         first = batches.pop(int(np.argmax(longest)))
         return [first, *(batches[place] for place in rng.permutation(len(batches)))]
 
-    def _sorted(self) -> list[NDArray[np.int64]]:
+    def _sorted(self) -> list[NDArray[Any]]:
         order = np.sort(self.rows)
         return list(np.split(order[self._longest_first(order)], self._cuts))
 
-    def _longest_first(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.argsort(-self.store.lengths[rows], kind="stable")
+    def _longest_first(self, rows: NDArray[Any]) -> NDArray[np.int64]:
+        return np.argsort(-self.store.lengths_of(rows), kind="stable")
 
-    def _batches(self, plan: list[NDArray[np.int64]]) -> Iterator[DocumentBatch]:
+    def _batches(self, plan: list[NDArray[Any]]) -> Iterator[DocumentBatch]:
         for number, rows in enumerate(plan, 1):
             yield self._batch(rows)
             if number % _BATCHES_KEPT == 0:
                 self.store.let_go()
 
-    def _batch(self, rows: NDArray[np.int64]) -> DocumentBatch:
-        lengths = self.store.lengths[rows]
+    def _batch(self, rows: NDArray[Any]) -> DocumentBatch:
+        lengths = self.store.lengths_of(rows)
         tokens = np.full((len(rows), lengths.max()), PAD, np.int64)
         for place, (row, length) in enumerate(zip(rows, lengths, strict=True)):
             document = self.store.checked(self.store[row])
@@ -131,5 +131,5 @@ class DocumentBatches:
             torch.from_numpy(tokens),
             torch.from_numpy(lengths),
             None if labels is None else torch.from_numpy(labels[rows]),
-            torch.from_numpy(rows.copy()),
+            torch.from_numpy(rows.astype(np.int64)),
         )

@@ -1,12 +1,13 @@
-"""Provisional ids for words while a corpus is read for the first time, in bounded memory."""
+"""Numbers for words while a corpus is read for the first time, in bounded memory."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from heapq import nsmallest
-from typing import IO
-from zlib import crc32
+import os
+from collections.abc import Iterator
+from heapq import merge, nsmallest
+from itertools import groupby
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,73 +15,118 @@ from numpy.typing import NDArray
 from steadfit.text.vocab import MARKERS, Vocab
 
 MOST_WORDS = 1 << 17  # held at a time; a corpus of 1 GB may have millions
+_BLOCK = 1 << 18  # numbers counted together
+_READ = 1 << 20  # bytes of all spans together that are read ahead
+
+
+class Span(NamedTuple):
+    """Documents that follow each other and number their words together, and where these stand."""
+
+    documents: int
+    words: int
+    begin: int
+    end: int
+
+
+class _Entry(NamedTuple):
+    word: str
+    times: int
+    number: int
 
 
 class Interning(dict[str, int]):
-    """Gives each new word the next id; `forget` lets go of the words so far, but not of their ids.
+    """Gives each new word the next number, until they are many: then a new span begins at 0.
 
-    A word that comes back after it was forgotten gets one more id, so ids stand for words and not
-    the other way round; `counted` adds up what belongs to one word.
+    The words of a span are written to the file in their order, each with its count and number, so
+    that spans can be merged with a few words of each in memory.
 
     Args:
-        file: an empty temporary file, where words go that are forgotten.
-        most: words from which on `forget` does so.
+        file: an empty temporary file.
+        most: words with which a span ends, at the end of a document.
+
+    Attributes:
+        spans: those that were ended.
     """
 
     def __init__(self, file: IO[bytes], most: int = MOST_WORDS) -> None:
         super().__init__()
+        self.spans: list[Span] = []
         self._file = file
         self._most = most
-        self._forgotten = 0
+        self._documents = 0
+        self._counts = np.zeros(0, np.int64)
+        self._waiting: list[NDArray[np.uint32]] = []
+        self._waiting_numbers = 0
 
     def __missing__(self, word: str) -> int:
-        self[word] = number = self._forgotten + len(self)
+        self[word] = number = len(self)
         return number
 
-    @property
-    def ids(self) -> int:
-        """How many ids were given out."""
-        return self._forgotten + len(self)
+    def document_done(self, numbers: NDArray[np.uint32], counted: bool) -> bool:
+        """Count a document's words, if they are to be counted; return whether its span ended."""
+        self._documents += 1
+        if counted:
+            self._waiting.append(numbers)
+            self._waiting_numbers += len(numbers)
+            if self._waiting_numbers >= _BLOCK:
+                self._count()
+        if len(self) < self._most:
+            return False
+        self.end_span()
+        return True
 
-    def forget(self) -> None:
-        """Write the words to the file if they are many."""
-        if len(self) >= self._most:
-            self._file.write("".join(json.dumps(word) + "\n" for word in self).encode())
-            self._forgotten += len(self)
-            self.clear()
+    def end_span(self) -> None:
+        """Write the words since the last span, and forget them."""
+        if not self._documents:
+            return
+        self._count()
+        entries = sorted(map(_Entry, self, self._counts.tolist(), self.values()))
+        begin = self._file.seek(0, os.SEEK_END)
+        self._file.write("".join(json.dumps(entry) + "\n" for entry in entries).encode())
+        self.spans.append(Span(self._documents, len(self), begin, self._file.tell()))
+        self._counts = np.zeros(0, np.int64)
+        self._documents = 0
+        self.clear()
 
-    def words(self) -> Iterator[str]:
-        """Yield the word of each id, from 0 on."""
-        self._file.seek(0)
-        for line in self._file:
-            yield json.loads(line)
-        yield from self
+    def counted(self, max_vocab: int, min_freq: int) -> Vocab:
+        """Return the vocabulary of the words that were counted in all spans.
 
-    def counted(self, counts: NDArray[np.int64], max_vocab: int, min_freq: int) -> Vocab:
-        """Return the vocabulary of these counts, `(ids,)`; see `Vocab.from_counts`.
-
-        Where words were forgotten, it takes several passes over them, each over a share.
+        See `Vocab.from_counts`.
         """
-        shares = -(-self.ids // self._most) if self._forgotten else 1
-        best: list[tuple[str, int]] = []
-        for share in range(shares):
-            totals: dict[str, int] = {}
-            for word, count in zip(self.words(), map(int, counts), strict=True):
-                if shares == 1 or crc32(word.encode("utf-8", "surrogatepass")) % shares == share:
-                    totals[word] = totals.get(word, 0) + count
-            best = _most_frequent(best, totals, max_vocab, min_freq)
+        entries = merge(*(self._entries(span, _READ // len(self.spans)) for span in self.spans))
+        totals = (
+            (word, sum(entry.times for entry in same))
+            for word, same in groupby(entries, lambda entry: entry.word)
+        )
+        best = nsmallest(
+            max_vocab + len(MARKERS),  # markers are not counted, so they may come on top
+            (one for one in totals if one[1] >= min_freq),
+            key=lambda one: (-one[1], one[0]),
+        )
         words, found = [word for word, _ in best], [count for _, count in best]
         return Vocab.from_counts(words, found, max_vocab, min_freq)
 
-    def table(self, vocab: Vocab) -> NDArray[np.int64]:
-        """Return the number in `vocab` of each id, `(ids,)`."""
-        return np.fromiter(map(vocab.id, self.words()), np.int64, self.ids)
+    def table(self, span: Span, vocab: Vocab) -> NDArray[np.int64]:
+        """Return the id in `vocab` of each of a span's numbers, `(words,)`."""
+        ids = np.zeros(span.words, np.int64)
+        for entry in self._entries(span, _READ):
+            ids[entry.number] = vocab.id(entry.word)
+        return ids
 
+    def _count(self) -> None:
+        waiting = np.concatenate([np.zeros(0, np.uint32), *self._waiting])
+        counts = np.bincount(waiting, minlength=len(self))
+        counts[: len(self._counts)] += self._counts
+        self._counts = counts
+        self._waiting, self._waiting_numbers = [], 0
 
-def _most_frequent(
-    best: list[tuple[str, int]], totals: Mapping[str, int], max_vocab: int, min_freq: int
-) -> list[tuple[str, int]]:
-    """Return as many as the vocabulary may hold; markers, which are not counted, come on top."""
-    frequent = [one for one in totals.items() if one[1] >= min_freq]
-    most = max_vocab + len(MARKERS)
-    return nsmallest(most, [*best, *frequent], key=lambda one: (-one[1], one[0]))
+    def _entries(self, span: Span, at_once: int) -> Iterator[_Entry]:
+        place, cut = span.begin, b""
+        while place < span.end:
+            # Others read the same file between two blocks.
+            self._file.seek(place)
+            block = self._file.read(min(max(at_once, 1), span.end - place))
+            place += len(block)
+            *lines, cut = (cut + block).split(b"\n")
+            for line in lines:
+                yield _Entry(*json.loads(line))

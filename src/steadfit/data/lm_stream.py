@@ -16,7 +16,8 @@ from steadfit.data.token_store import TokenStore, checked_rows, described
 
 # Read before their pages are given back. Documents lie anywhere in the file, and around each that
 # is looked at the system maps 64 KB; with the large pages of newer kernels 1 MB was measured.
-_ROWS_KEPT = 16
+_ROWS_KEPT = 4
+_BLOCK = 1 << 16  # documents whose lengths are looked at together
 
 
 class LMBatch(NamedTuple):
@@ -36,7 +37,7 @@ class LanguageModelStream:
     from position i·R on, with R = (N - 1) // batch_size, and each window begins where the one
     before stopped, so a recurrent state carried over belongs to the text before it. R steps make
     an epoch of ceil(R / bptt) windows. Each token but the first is a target exactly once, except
-    the last `tail` ones. Nothing but one number a document is held in memory.
+    the last `tail` ones. Nothing but three small numbers a document are held in memory.
 
     Args:
         store: Where the ids lie.
@@ -67,7 +68,7 @@ class LanguageModelStream:
     ) -> None:
         self.store = store
         self.rows = checked_rows(store, rows)
-        self.tokens = int(store.lengths[self.rows].sum())
+        self.tokens = sum(int(one.sum()) for one in _lengths(store, self.rows))
         _check(batch_size, bptt, seed, self.tokens)
         self.batch_size = batch_size
         self.bptt = bptt
@@ -97,28 +98,38 @@ class LanguageModelStream:
         names = ("batch_size", "bptt", "seed", "shuffle", "backwards")
         return {**described(self.store, self.rows), **{n: getattr(self, n) for n in names}}
 
-    def _order(self, epoch: int) -> NDArray[np.int64]:
+    def _order(self, epoch: int) -> NDArray[Any]:
         if not self.shuffle:
             return self.rows
         return np.random.default_rng([self.seed, epoch]).permutation(self.rows)
 
-    def _windows(self, order: NDArray[np.int64], start: int) -> Iterator[LMBatch]:
-        ends = np.cumsum(self.store.lengths[order])
-        begins = ends - self.store.lengths[order]
-        first = self.store.offsets[order]
-        # Position p of document d lies in the file at p + shift[d] or, read from its end, at
-        # shift[d] - p.
-        shift = first + ends - 1 if self.backwards else first - begins
-        sign = -1 if self.backwards else 1
+    def _windows(self, order: NDArray[Any], start: int) -> Iterator[LMBatch]:
+        ends = self._ends(order)
         row_begins = np.arange(self.batch_size, dtype=np.int64)[:, None] * self.steps
         for window in range(start, len(self)):
             low = window * self.bptt
             high = min(low + self.bptt, self.steps)
             positions = row_begins + np.arange(low, high + 1)
             # Counting the ends at or before a position passes over documents without tokens.
-            document = np.searchsorted(ends, positions, side="right")
-            ids = self.store.checked(self._ids(sign * positions + shift[document]))
+            document = np.searchsorted(ends, positions.astype(ends.dtype), side="right")
+            behind = ends[document].astype(np.int64) - positions  # how far from the end, 1 or more
+            row = order[document]
+            if self.backwards:
+                places = self.store.offsets[row].astype(np.int64) + behind - 1
+            else:
+                places = self.store.offsets[1:][row].astype(np.int64) - behind
+            ids = self.store.checked(self._ids(places))
             yield LMBatch(_tensor(ids[:, :-1]), _tensor(ids[:, 1:]))
+
+    def _ends(self, order: NDArray[Any]) -> NDArray[Any]:
+        """Return where in the stream each document ends, in the smallest type that holds it."""
+        ends = np.empty(len(order), np.min_scalar_type(self.tokens))
+        total = filled = 0
+        for lengths in _lengths(self.store, order):
+            ends[filled : filled + len(lengths)] = np.cumsum(lengths) + total
+            filled += len(lengths)
+            total += int(lengths.sum())
+        return ends
 
     def _ids(self, places: NDArray[np.int64]) -> NDArray[Any]:
         ids = np.empty(places.shape, self.store.tokens.dtype)
@@ -126,6 +137,11 @@ class LanguageModelStream:
             ids[row : row + _ROWS_KEPT] = self.store.tokens[places[row : row + _ROWS_KEPT]]
             self.store.let_go()
         return ids
+
+
+def _lengths(store: TokenStore, order: NDArray[Any]) -> Iterator[NDArray[np.int64]]:
+    for begin in range(0, len(order), _BLOCK):
+        yield store.lengths_of(order[begin : begin + _BLOCK])
 
 
 def _check(batch_size: int, bptt: int, seed: int, tokens: int) -> None:

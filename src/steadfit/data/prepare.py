@@ -23,13 +23,13 @@ from steadfit.core.progress import progress
 from steadfit.data.interning import Interning
 from steadfit.data.store_writer import VERSION, StoreWriter
 from steadfit.data.token_store import TokenStore
+from steadfit.text.compact import compact
 from steadfit.text.corpus import TRAIN, Corpus
 from steadfit.text.tokenizer import RULES, Tokenizer
 from steadfit.text.values import refuse_other_labels
 from steadfit.text.vocab import Vocab, check_limits
 from steadfit.text.words import WordEncoder
 
-_BLOCK = 1 << 20  # ids counted at a time
 _DIGEST_BYTES = 16
 _ADVICE = "Delete the folder and prepare the texts again."
 
@@ -178,10 +178,9 @@ def _build(
         documents: Iterable[Sequence[int] | NDArray[Any]]
         if vocab is None:
             interning = Interning(words)
-            lengths = _tokenize(texts, provisional, interning)
-            counts = _count(provisional, lengths, _counted(corpus), interning.ids)
-            vocab = interning.counted(counts, **counting)
-            documents = _remapped(provisional, lengths, interning.table(vocab))
+            lengths = _tokenize(texts, _counted(corpus), provisional, interning)
+            vocab = interning.counted(**counting)
+            documents = _remapped(provisional, lengths, interning, vocab)
         else:
             documents = map(Tokenizer(vocab).encode, texts)
         with StoreWriter(fresh, len(vocab)) as writer:
@@ -215,45 +214,38 @@ def _digest(texts: Iterable[str]) -> str:
     return reading.hexdigest()
 
 
-def _tokenize(texts: Iterable[str], file: IO[bytes], interning: Interning) -> NDArray[np.int64]:
-    """Write each text's provisional ids, and return the lengths."""
+def _tokenize(
+    texts: Iterable[str], counted: NDArray[np.bool_], file: IO[bytes], interning: Interning
+) -> NDArray[Any]:
+    """Write the numbers of each text's words, count them, and return the lengths."""
     encode = WordEncoder(interning.__getitem__)
     lengths = array("q")
     for text in texts:
-        ids = np.array(encode(text), np.uint32)
-        file.write(ids.tobytes())
-        lengths.append(len(ids))
-        interning.forget()
-    return np.array(lengths, np.int64)
+        numbers = np.array(encode(text), np.uint32)
+        file.write(numbers.tobytes())
+        if interning.document_done(numbers, bool(counted[len(lengths)])):
+            encode = WordEncoder(interning.__getitem__)  # the old one remembers old numbers
+        lengths.append(len(numbers))
+    interning.end_span()
+    return compact(np.frombuffer(lengths, np.int64))
 
 
 def _counted(corpus: Corpus) -> NDArray[np.bool_]:
     if corpus.split is None:
         return np.ones(len(corpus), bool)
-    return np.array([part == TRAIN for part in corpus.split])
-
-
-def _count(
-    file: IO[bytes], lengths: NDArray[np.int64], counted: NDArray[np.bool_], tokens: int
-) -> NDArray[np.int64]:
-    counts = np.zeros(tokens, np.int64)
-    ends = np.cumsum(lengths)
-    file.seek(0)
-    begin = 0
-    while block := file.read(4 * _BLOCK):
-        ids = np.frombuffer(block, np.uint32)
-        document = np.searchsorted(ends, np.arange(begin, begin + len(ids)), side="right")
-        counts += np.bincount(ids[counted[document]], minlength=tokens)
-        begin += len(ids)
-    return counts
+    return np.fromiter((part == TRAIN for part in corpus.split), bool, len(corpus))
 
 
 def _remapped(
-    file: IO[bytes], lengths: NDArray[np.int64], table: NDArray[np.int64]
+    file: IO[bytes], lengths: NDArray[Any], interning: Interning, vocab: Vocab
 ) -> Iterator[NDArray[np.int64]]:
     file.seek(0)
-    for length in map(int, lengths):
-        yield table[np.frombuffer(file.read(4 * length), np.uint32)]
+    begin = 0
+    for span in interning.spans:
+        table = interning.table(span, vocab)
+        for length in map(int, lengths[begin : begin + span.documents]):
+            yield table[np.frombuffer(file.read(4 * length), np.uint32)]
+        begin += span.documents
 
 
 def _class_indices(
@@ -271,4 +263,5 @@ def _class_indices(
     if len(index) != len(names):
         raise DataError(f"A class is named twice in {names}.")
     refuse_other_labels(corpus.labels, names)
-    return names, np.array([index[label] for label in corpus.labels], np.int64)
+    places = (index[label] for label in corpus.labels)
+    return names, np.fromiter(places, np.int64, len(corpus))

@@ -133,7 +133,9 @@ def _load(
         )
     if zlib.crc32(data) != head["checksums"][path.name]:
         raise FileFormatError(f"{path} was altered: its checksum is another. {_ADVICE}")
-    return np.frombuffer(data, dtype, offset=_HEADER_BYTES).astype(dtype.newbyteorder("="))
+    return np.frombuffer(data, dtype, offset=_HEADER_BYTES).astype(
+        dtype.newbyteorder("="), copy=False
+    )
 
 
 def _check_tokens(path: Path, dtype: np.dtype[Any], head: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ VERSION = 2  # 1 had no checksums
 FILES = ("tokens.bin", "offsets.npy", "labels.npy", "split.npy")  # the first two always
 PARTS = ("train", "valid", "test")  # a document's code in split.npy is its place here
 
-_BLOCK = 1 << 20  # ids held before they are written
+_BLOCK = 1 << 18  # ids held before they are written
 _BLOCK_DOCUMENTS = 1 << 14  # an array each, so short documents are held in smaller number
 
 
@@ -80,7 +80,7 @@ class StoreWriter:
         self._file.close()
         documents = len(self._lengths)
         offsets = np.zeros(documents + 1, np.int64)
-        np.cumsum(np.array(self._lengths, np.int64), out=offsets[1:])
+        np.cumsum(np.frombuffer(self._lengths, np.int64), out=offsets[1:])
         self._save("offsets", offsets, "<i8")
         if labels is not None:
             self._save("labels", _checked_labels(labels, documents), "<i8")
@@ -116,10 +116,15 @@ class StoreWriter:
 
     def _save(self, name: str, values: NDArray[Any], dtype: str) -> None:
         path = self._folder / f"{name}.npy"
-        content = io.BytesIO()  # as above: np.save uses tofile for a file
-        np.save(content, values.astype(dtype), allow_pickle=False)
-        path.write_bytes(content.getbuffer())
-        self._checksums[path.name] = zlib.crc32(content.getbuffer())
+        numbers = values.astype(dtype, copy=False)
+        head = io.BytesIO()
+        np.lib.format.write_array_header_1_0(
+            head, np.lib.format.header_data_from_array_1_0(numbers)
+        )
+        with path.open("wb") as file:
+            file.write(head.getvalue())
+            file.write(numbers.data)  # as above: np.save uses tofile for a file
+        self._checksums[path.name] = zlib.crc32(numbers.data, zlib.crc32(head.getvalue()))
 
 
 def id_dtype(vocab_size: int) -> np.dtype[Any]:
@@ -134,7 +139,7 @@ def _checked_labels(labels: ArrayLike, documents: int) -> NDArray[np.int64]:
             f"Labels must be one class index for each of the {documents} documents; given: "
             f"{given.dtype} of shape {given.shape}."
         )
-    return given.astype(np.int64)
+    return given.astype(np.int64, copy=False)
 
 
 def _split_codes(split: Sequence[str], documents: int) -> NDArray[np.int8]:
@@ -142,4 +147,4 @@ def _split_codes(split: Sequence[str], documents: int) -> NDArray[np.int8]:
         raise DataError(f"The split names {len(split)} documents, but there are {documents}.")
     if strange := set(split) - set(PARTS):
         raise DataError(f"Parts of a split are {', '.join(PARTS)}; given: {sorted(strange)}.")
-    return np.array([PARTS.index(part) for part in split], np.int8)
+    return np.fromiter(map(PARTS.index, split), np.int8, documents)

@@ -16,6 +16,7 @@ from steadfit.core.atomic import atomic_folder
 from steadfit.core.errors import DataError, FileFormatError
 from steadfit.data.store_reader import read_store
 from steadfit.data.store_writer import PARTS, StoreWriter
+from steadfit.text.compact import compact
 
 _BLOCK = 1 << 20  # ids looked at together
 
@@ -28,8 +29,8 @@ class TokenStore:
     Attributes:
         folder: Where the store lies.
         tokens: All ids, document after document (tokens,), mapped from the file.
-        offsets: Where each document begins, and where the last one ends (documents + 1,).
-        lengths: Tokens of each document (documents,).
+        offsets: Where each document begins, and where the last one ends (documents + 1,), in the
+            smallest unsigned type.
         labels: Class index of each document (documents,), or None.
         split: Place of each document's part in `PARTS` (documents,), or None.
         vocab_size: Every id is below it.
@@ -40,7 +41,7 @@ class TokenStore:
         self,
         folder: Path,
         tokens: NDArray[Any],
-        offsets: NDArray[np.int64],
+        offsets: NDArray[Any],
         labels: NDArray[np.int64] | None,
         split: NDArray[np.int8] | None,
         vocab_size: int,
@@ -48,8 +49,7 @@ class TokenStore:
     ) -> None:
         self.folder = folder
         self.tokens = tokens
-        self.offsets = offsets
-        self.lengths: NDArray[np.int64] = np.diff(offsets)
+        self.offsets = compact(offsets)
         self.labels = labels
         self.split = split
         self.vocab_size = vocab_size
@@ -71,7 +71,7 @@ class TokenStore:
         return cls(Path(folder), *read_store(Path(folder)))
 
     def __len__(self) -> int:
-        return len(self.lengths)
+        return len(self.offsets) - 1
 
     def __getitem__(self, row: int) -> NDArray[Any]:
         place = operator.index(row)
@@ -83,6 +83,15 @@ class TokenStore:
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         return (self[row] for row in range(len(self)))
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each document (documents,), calculated when it is asked for."""
+        return np.diff(self.offsets).astype(np.int64)
+
+    def lengths_of(self, rows: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the tokens of each of these documents (rows,)."""
+        return (self.offsets[1:][rows] - self.offsets[rows]).astype(np.int64)
 
     def checked(self, ids: NDArray[Any]) -> NDArray[Any]:
         """Return `ids`, read from `tokens`, if all are of the vocabulary.
@@ -144,8 +153,12 @@ def write_store(
     return TokenStore.open(folder)
 
 
-def checked_rows(store: TokenStore, rows: ArrayLike) -> NDArray[np.int64]:
-    """Return `rows` as int64 (documents,), or raise DataError where one is not in the store."""
+def checked_rows(store: TokenStore, rows: ArrayLike) -> NDArray[Any]:
+    """Return `rows` in the smallest type that holds them (documents,).
+
+    Raises:
+        DataError: No rows, or one that is not in the store.
+    """
     given = np.asarray(rows)
     if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
         raise DataError(
@@ -158,21 +171,27 @@ def checked_rows(store: TokenStore, rows: ArrayLike) -> NDArray[np.int64]:
             f"Rows from {given.min()} to {given.max()} were given, but the store has "
             f"{len(store)} documents: rows run from 0 to {len(store) - 1}."
         )
-    return given.astype(np.int64)
+    return compact(given)
 
 
-def described(store: TokenStore, rows: NDArray[np.int64]) -> dict[str, Any]:
+def described(store: TokenStore, rows: NDArray[Any]) -> dict[str, Any]:
     """Return which documents of which store these are, as plain JSON values."""
-    return {
-        "store": store.meta.get("key") or _content(store),
-        "rows": blake2b(rows.tobytes(), digest_size=16).hexdigest(),
-    }
+    digest = blake2b(digest_size=16)
+    _update(digest, rows)
+    return {"store": store.meta.get("key") or _content(store), "rows": digest.hexdigest()}
 
 
 def _content(store: TokenStore) -> str:
-    digest = blake2b(np.asarray(store.offsets).tobytes(), digest_size=16)
+    digest = blake2b(digest_size=16)
+    _update(digest, store.offsets)
     if store.labels is not None:
         digest.update(np.asarray(store.labels).tobytes())
     for begin in range(0, len(store.tokens), _BLOCK):
         digest.update(store.tokens[begin : begin + _BLOCK].tobytes())
     return digest.hexdigest()
+
+
+def _update(digest: blake2b, numbers: NDArray[Any]) -> None:
+    # As int64, so that a digest does not depend on the type in which numbers are held.
+    for begin in range(0, len(numbers), _BLOCK):
+        digest.update(numbers[begin : begin + _BLOCK].astype(np.int64).tobytes())
