@@ -17,6 +17,7 @@ from steadfit.cli.demo_recipe import (
     classifier_corpus,
     language_model_corpus,
 )
+from steadfit.core.errors import DataError, DiskError
 from steadfit.inference.predictor import Predictor
 from steadfit.text.corpus import TRAIN, VALID
 from steadfit.text.datasets import URLs, untar_data
@@ -146,6 +147,42 @@ def test_a_stopped_demo_goes_on_from_its_checkpoints_to_the_same_results(
         capsys.readouterr()
         assert run("stopped", tmp_path / f"checkpoints-{saves}") == wanted
         assert "goes on after step" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["out", "checkpoint_dir"])
+@pytest.mark.parametrize(
+    ("below", "error", "message"),
+    [
+        (".", DataError, "is a file; give a folder"),
+        ("folder", DiskError, r"cannot be written \(.*\); nothing was begun"),
+    ],
+)
+def test_a_place_that_takes_no_results_is_refused_before_reviews_are_read(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    option: str,
+    below: str,
+    error: type[Exception],
+    message: str,
+) -> None:
+    monkeypatch.setattr(demo, "untar_data", None)
+    (tmp_path / "file").write_text("mine")
+    places = {"out": tmp_path / "out", option: tmp_path / "file" / below}
+    with pytest.raises(error, match=f"--{option.replace('_', '-')} .*{message}"):
+        demo.run_demo(quick=True, as_json=False, seed=0, **places)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_folder_that_may_not_be_written_is_refused_before_reviews_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**arguments: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(demo, "untar_data", None)
+    monkeypatch.setattr(demo.tempfile, "TemporaryFile", refuse)
+    with pytest.raises(DiskError, match=r"--out .*out cannot be written \(Permission denied\)"):
+        demo.run_demo(quick=True, as_json=False, seed=0, out=tmp_path / "out")
 
 
 def test_the_sizes_of_the_demo_fit_the_reviews_there_are() -> None:

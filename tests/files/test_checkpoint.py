@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from steadfit.core.errors import FileFormatError
+from steadfit.files import checkpoint as module
 from steadfit.files.checkpoint import (
     DamagedCheckpoint,
     newest_checkpoint,
@@ -134,4 +135,18 @@ def test_a_planted_pickle_is_not_opened(tmp_path: Path) -> None:
     path = write(tmp_path, 0)
     (path / "tensors.safetensors").write_bytes(b"\x80\x04K\x01.")
     with pytest.raises(DamagedCheckpoint):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize("name", ["values.json", "checksums.json"])
+def test_a_json_file_larger_than_any_of_ours_is_refused_unread(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, 0)
+    assert read_checkpoint(path).values == {"ordinal": 0}
+    most = max((path / one).stat().st_size for one in ("values.json", "checksums.json"))
+    monkeypatch.setattr(module, "MOST_BYTES", most)
+    (path / name).write_bytes(b" " * (most + 1))
+    monkeypatch.setattr(Path, "read_text", None)
+    with pytest.raises(DamagedCheckpoint, match=f"{name} is larger than it can be"):
         read_checkpoint(path)

@@ -182,3 +182,18 @@ def test_long_documents_are_read_fewer_at_a_time_with_the_same_answers(
     torch.testing.assert_close(predictor.probabilities(texts, 3), whole, rtol=0, atol=1e-6)
     longest = max(len(predictor.tokenizer.encode(text)) for text in texts)
     assert max(held) <= max(tokens, longest)
+
+
+def test_a_model_in_training_mode_is_refused_and_left_so(
+    classifier: TextClassifier, tokenizer: Tokenizer
+) -> None:
+    predictor = Predictor(classifier, tokenizer, CLASSES)
+    before = predictor.probabilities(TEXTS)
+    classifier.head.train()  # a part of it is enough
+    with pytest.raises(DataError, match=r"training mode.*model\.eval\(\)"):
+        Predictor(classifier, tokenizer, CLASSES)
+    with pytest.raises(DataError, match="training mode"):
+        predictor.predict(TEXTS[0])
+    assert classifier.head.training
+    classifier.eval()
+    assert torch.equal(predictor.probabilities(TEXTS), before)

@@ -174,3 +174,18 @@ def test_a_saved_language_model_writes_the_same_and_another_kind_is_refused(
     save_model(tmp_path / "e", SavedModel(encoder, writer.tokenizer))
     with pytest.raises(FileFormatError, match="language-model is needed"):
         Writer.load(tmp_path / "e")
+
+
+def test_a_model_in_training_mode_is_refused_and_left_so(
+    language_model: LanguageModel, tokenizer: Tokenizer
+) -> None:
+    writer = Writer(language_model, tokenizer)
+    language_model.train()
+    for ask in (
+        lambda: Writer(language_model, tokenizer),
+        lambda: writer.predict("the film"),
+        lambda: writer.perplexities(["the film"]),
+    ):
+        with pytest.raises(DataError, match=r"training mode.*model\.eval\(\)"):
+            ask()
+    assert language_model.training

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from steadfit.cli.demo_recipe import (
 )
 from steadfit.core.atomic import write_json
 from steadfit.core.console import say
-from steadfit.core.errors import DataError
+from steadfit.core.errors import DataError, DiskError
 from steadfit.inference.predictor import Predictor
 from steadfit.report.baseline import BaselineResult, tfidf_baseline
 from steadfit.report.figures import (
@@ -55,8 +56,9 @@ def run_demo(
         What `--json` prints as the last line.
     """
     began = time.perf_counter()
-    if out.exists() and not out.is_dir():
-        raise DataError(f"--out {out} is a file; give a folder, which is made if it is not there.")
+    _require_folder("--out", out)
+    if checkpoint_dir is not None:
+        _require_folder("--checkpoint-dir", checkpoint_dir)
     # Layers this small gain nothing from a second core, and lose much where it is busy: waiting for
     # each other at every time step took up to three quarters of the time.
     torch.set_num_threads(1)
@@ -133,6 +135,25 @@ def _train_classifiers(demo: ClassifierDemo) -> tuple[list[ClassifierRun], Class
     done(demo.run("all layers", 0, rates))
     done(stabilized.run("all layers + norm stabilizer", 0, rates, STABILIZED))
     return runs, stabilized
+
+
+def _require_folder(option: str, folder: Path) -> None:
+    """Make a folder and write into it, so that no work is begun whose results have no place."""
+    if folder.exists() and not folder.is_dir():
+        raise DataError(
+            f"{option} {folder} is a file; give a folder, which is made if it is not there."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise DiskError(
+            f"{option} {folder} cannot be written ({error.strerror or error}); nothing was begun. "
+            "Give a folder that may be written.",
+            error.errno,
+            error.strerror or "",
+        ) from error
 
 
 def _baseline(labelled: Corpus) -> BaselineResult:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from steadfit.core.atomic import atomic_folder, write_json
 from steadfit.core.errors import FileFormatError
+from steadfit.core.json_files import MOST_BYTES
 from steadfit.files.tensors import load_tensors, save_tensors
 
 FORMAT = "steadfit-checkpoint"
@@ -73,6 +74,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
         # A pipe would be waited for.
         raise DamagedCheckpoint(f"{path} holds {', '.join(strange)}, which are no files.")
     try:
+        for name in (_VALUES, _CHECKSUMS):
+            if (path / name).stat().st_size > MOST_BYTES:
+                raise DamagedCheckpoint(f"{path / name} is larger than it can be.")
         checksums = json.loads((path / _CHECKSUMS).read_text("utf-8"))
         for name in (_TENSORS, _VALUES):
             if _checksum(path / name) != checksums[name]:

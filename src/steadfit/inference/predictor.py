@@ -13,6 +13,7 @@ from torch import Tensor
 from steadfit.core.checks import whole_number
 from steadfit.core.errors import DataError
 from steadfit.files.model_folder import load_model
+from steadfit.inference.modes import require_evaluation_mode
 from steadfit.models.classifier import TextClassifier
 from steadfit.text.tokenizer import Tokenizer
 from steadfit.text.vocab import PAD
@@ -37,6 +38,10 @@ class Predictor:
         tokenizer: of the vocabulary the model was trained with.
         classes: names of the model's classes.
         backwards: whether the model reads texts from their end.
+
+    Raises:
+        DataError: as many names as classes were not given; or the model is in training mode, when
+            a predictor is made or, later, when it is asked.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class Predictor:
                 f"The model scores {model.n_classes} classes, {len(classes)} names were given; "
                 "give one for each."
             )
+        require_evaluation_mode(model)
         self.model = model
         self.tokenizer = tokenizer
         self.classes = tuple(classes)
@@ -79,10 +85,12 @@ class Predictor:
         """Return `(texts, classes)`, in the order of `texts`.
 
         Raises:
-            DataError: `texts` is one string, an item is none, or `batch_size` is below one.
+            DataError: `texts` is one string, an item is none, `batch_size` is below one, or the
+                model was put into training mode.
         """
         if isinstance(texts, str):
             raise DataError("predict_many was given one string; give a list of texts.")
+        require_evaluation_mode(self.model)
         documents = (self._ids(text) for text in texts)
         parts = list(class_probabilities(self.model, documents, batch_size))
         return torch.cat(parts) if parts else torch.zeros(0, len(self.classes))

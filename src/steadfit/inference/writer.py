@@ -11,6 +11,7 @@ from torch import Tensor
 from steadfit.core.checks import LARGEST_SEED, number, whole_number
 from steadfit.core.errors import DataError
 from steadfit.files.model_folder import load_model
+from steadfit.inference.modes import require_evaluation_mode
 from steadfit.inference.readable import join_words, undo_markers
 from steadfit.models.classifier import READING_WINDOW
 from steadfit.models.language_model import LanguageModel
@@ -26,9 +27,13 @@ class Writer:
         model: in evaluation mode; it is not changed.
         tokenizer: of the vocabulary the model was trained with.
         backwards: whether the model reads texts from their end; it then writes what comes before.
+
+    Raises:
+        DataError: the model is in training mode, when a writer is made or, later, when it is asked.
     """
 
     def __init__(self, model: LanguageModel, tokenizer: Tokenizer, backwards: bool = False) -> None:
+        require_evaluation_mode(model)
         self.model = model
         self.tokenizer = tokenizer
         self.backwards = backwards
@@ -55,6 +60,7 @@ class Writer:
         Raises:
             DataError: a text that is no string, a negative temperature or number of words.
         """
+        require_evaluation_mode(self.model)
         whole_number("n_words", n_words)
         number("temperature", temperature)
         generator = torch.Generator()
@@ -79,6 +85,7 @@ class Writer:
         """
         if isinstance(texts, str):
             raise DataError("perplexities was given one string; give a list of texts.")
+        require_evaluation_mode(self.model)
         return torch.tensor([self._mean_loss(self._ids(text)) for text in texts]).exp()
 
     @torch.inference_mode()
