@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steadfit.text.coded import Coded
-from steadfit.text.compact import compact
+from steadfit.text.compact import Gathered, compact
 
 STRINGS = st.lists(st.sampled_from(["train", "valid", "", "é"]), max_size=12)
 
@@ -73,3 +73,16 @@ def test_compact_numbers_are_the_same_in_the_fewest_bytes_that_hold_the_largest(
     assert small.tolist() == numbers
     largest = max(numbers, default=0)
     assert small.itemsize == next(size for size in (1, 2, 4, 8) if largest < 256**size)
+
+
+@given(st.lists(st.integers(0, 2**62), max_size=9))
+def test_numbers_that_come_one_by_one_are_the_same_in_the_end(numbers):
+    gathered = Gathered()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("steadfit.text.compact._PART", 3)
+        for count, number in enumerate(numbers, start=1):
+            gathered.append(number)
+            assert len(gathered) == count
+    small = gathered.numbers()
+    assert small.tolist() == numbers
+    assert small.dtype == compact(np.array(numbers, np.int64)).dtype

@@ -80,9 +80,10 @@ class Interning(dict[str, int]):
         if not self._documents:
             return
         self._count()
-        entries = sorted(map(_Entry, self, self._counts.tolist(), self.values()))
         begin = self._file.seek(0, os.SEEK_END)
-        self._file.write("".join(json.dumps(entry) + "\n" for entry in entries).encode())
+        for word in sorted(self):
+            entry = _Entry(word, int(self._counts[self[word]]), self[word])
+            self._file.write(f"{json.dumps(entry)}\n".encode())
         self.spans.append(Span(self._documents, len(self), begin, self._file.tell()))
         self._counts = np.zeros(0, np.int64)
         self._documents = 0

@@ -6,7 +6,6 @@ import json
 import tempfile
 import time
 import warnings
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -23,7 +22,7 @@ from steadfit.core.progress import progress
 from steadfit.data.interning import Interning
 from steadfit.data.store_writer import VERSION, StoreWriter
 from steadfit.data.token_store import TokenStore
-from steadfit.text.compact import compact
+from steadfit.text.compact import Gathered
 from steadfit.text.corpus import TRAIN, Corpus
 from steadfit.text.tokenizer import RULES, Tokenizer
 from steadfit.text.values import refuse_other_labels
@@ -219,7 +218,7 @@ def _tokenize(
 ) -> NDArray[Any]:
     """Write the numbers of each text's words, count them, and return the lengths."""
     encode = WordEncoder(interning.__getitem__)
-    lengths = array("q")
+    lengths = Gathered()
     for text in texts:
         numbers = np.array(encode(text), np.uint32)
         file.write(numbers.tobytes())
@@ -227,7 +226,7 @@ def _tokenize(
             encode = WordEncoder(interning.__getitem__)  # the old one remembers old numbers
         lengths.append(len(numbers))
     interning.end_span()
-    return compact(np.frombuffer(lengths, np.int64))
+    return lengths.numbers()
 
 
 def _counted(corpus: Corpus) -> NDArray[np.bool_]:

@@ -51,7 +51,12 @@ def read_store(folder: Path) -> Contents:
     offsets = _load(folder, head, "offsets", np.dtype("<i8"), documents + 1)
     labels = _load(folder, head, "labels", np.dtype("<i8"), documents)
     split = _load(folder, head, "split", np.dtype("|i1"), documents)
-    if offsets is None or offsets[0] != 0 or offsets[-1] != tokens or (np.diff(offsets) < 0).any():
+    if (
+        offsets is None
+        or offsets[0] != 0
+        or offsets[-1] != tokens
+        or (offsets[1:] < offsets[:-1]).any()
+    ):
         raise FileFormatError(
             f"{folder / 'offsets.npy'} does not run from 0 up to the {tokens} tokens. {_ADVICE}"
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import zlib
-from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from steadfit.core.atomic import write_json
 from steadfit.core.errors import DataError
 from steadfit.core.json_files import sealed
+from steadfit.text.compact import Gathered
 
 FORMAT = "steadfit-token-store"
 VERSION = 2  # 1 had no checksums
@@ -42,7 +42,7 @@ class StoreWriter:
         self._file = (folder / "tokens.bin").open("wb")
         self._waiting: list[NDArray[np.int64]] = []
         self._waiting_tokens = 0
-        self._lengths = array("q")
+        self._lengths = Gathered()
 
     def __enter__(self) -> StoreWriter:
         return self
@@ -80,7 +80,7 @@ class StoreWriter:
         self._file.close()
         documents = len(self._lengths)
         offsets = np.zeros(documents + 1, np.int64)
-        np.cumsum(np.frombuffer(self._lengths, np.int64), out=offsets[1:])
+        np.cumsum(self._lengths.numbers(), out=offsets[1:])
         self._save("offsets", offsets, "<i8")
         if labels is not None:
             self._save("labels", _checked_labels(labels, documents), "<i8")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+_PART = 1 << 14  # numbers held as they come
 
 
 def compact(numbers: ArrayLike) -> NDArray[Any]:
@@ -19,6 +22,28 @@ def compact(numbers: ArrayLike) -> NDArray[Any]:
     small = given.astype(np.min_scalar_type(largest))
     small.flags.writeable = False
     return small
+
+
+class Gathered:
+    """Whole numbers of at least 0 that come one by one, held in few bytes from early on."""
+
+    def __init__(self) -> None:
+        self._last = array("q")
+        self._parts: list[NDArray[Any]] = []
+
+    def append(self, number: int) -> None:
+        """Take in one more."""
+        self._last.append(number)
+        if len(self._last) == _PART:
+            self._parts.append(compact(self._last))
+            del self._last[:]
+
+    def __len__(self) -> int:
+        return len(self._parts) * _PART + len(self._last)
+
+    def numbers(self) -> NDArray[Any]:
+        """Return them all, compact."""
+        return compact(np.concatenate([*self._parts, compact(self._last)]))
 
 
 def as_array(rows: Iterable[int]) -> NDArray[Any]:

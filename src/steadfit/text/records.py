@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import codecs
-from array import array
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from steadfit.core.errors import DataError
 from steadfit.text.coded import Coded
+from steadfit.text.compact import Gathered
 from steadfit.text.corpus import Corpus
 from steadfit.text.file_texts import check_encoding, is_utf8, read_text
 from steadfit.text.record_texts import LineNames, RecordTexts, stamp_of
@@ -107,7 +105,7 @@ class Records:
         self._labels = _Column() if labelled else None
         self._groups = _Column() if grouped else None
         self._texts: list[str] = []
-        self._begins, self._sizes, self._lines = array("q"), array("q"), array("q")
+        self._begins, self._sizes, self._lines = Gathered(), Gathered(), Gathered()
 
     def add(self, place: Place, text: Any, label: Any = None, group: Any = None) -> None:
         """Check one record and take it in.
@@ -135,22 +133,22 @@ class Records:
             DataError: when it is nothing.
         """
         path = self._file.path
-        if not self._lines:
+        if not len(self._lines):
             raise DataError(f"{path}: no documents; at least one row is needed")
         labels = None if self._labels is None else self._labels.coded()
         groups = None if self._groups is None else self._groups.coded()
         if self._texts:
-            names = tuple(f"{path.name}:{line}" for line in self._lines)
+            names = tuple(LineNames(path.name, self._lines.numbers()))
             return Corpus(tuple(self._texts), labels, groups, names=names)
         texts = RecordTexts(
             path.absolute(),
             self._file.encoding,
-            np.frombuffer(self._begins, np.int64),
-            np.frombuffer(self._sizes, np.int64),
+            self._begins.numbers(),
+            self._sizes.numbers(),
             self._parse,
             self._file.stamp,
         )
-        lines = LineNames(path.name, np.frombuffer(self._lines, np.int64))
+        lines = LineNames(path.name, self._lines.numbers())
         return Corpus(texts, labels, groups, names=lines)
 
 
@@ -158,14 +156,14 @@ class _Column:
     """Strings that come one by one, held as numbers from the first on."""
 
     def __init__(self) -> None:
-        self._codes = array("I")
+        self._codes = Gathered()
         self._known: dict[str, int] = {}
 
     def add(self, value: str) -> None:
         self._codes.append(self._known.setdefault(value, len(self._known)))
 
     def coded(self) -> Coded:
-        return Coded(np.array(self._codes), self._known)
+        return Coded(self._codes.numbers(), self._known)
 
 
 def _one_byte_a_character(encoding: str) -> bool:

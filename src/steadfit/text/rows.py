@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import operator
+import struct
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,14 +40,22 @@ def checked_rows(rows: Iterable[int], count: int) -> NDArray[np.int64]:
     return numbers
 
 
-def digest_order(texts: Iterable[str]) -> NDArray[np.intp]:
-    """Return where the texts stand when they are ordered by their SHA-256, 40 bytes a text."""
-    return np.lexsort(_digests(texts).T[::-1])
+def digest_order(names: Sequence[object], seed: int) -> NDArray[np.intp]:
+    """Return where names stand when they are ordered by the SHA-256 of seed and name.
+
+    Equal names stay in their order. Two numbers a name are held.
+    """
+    first = _digests((f"{seed}:{name}" for name in names), len(names), 1)[:, 0]
+    order = np.argsort(first, kind="stable")
+    ordered = first[order]
+    if (ordered[1:] == ordered[:-1]).any():
+        return np.lexsort(_digests((f"{seed}:{name}" for name in names), len(names), 4).T[::-1])
+    return order
 
 
-def first_of_each(texts: Iterable[str]) -> NDArray[np.intp]:
+def first_of_each(texts: Sequence[str]) -> NDArray[np.intp]:
     """Return, ascending, the place of the first of all equal texts; it holds a digest of each."""
-    digests = _digests(texts)
+    digests = _digests(texts, len(texts), 4)
     order = np.lexsort(digests.T)  # equal ones stay in their order
     first = np.zeros(len(order), bool)
     first[:1] = True
@@ -56,8 +65,10 @@ def first_of_each(texts: Iterable[str]) -> NDArray[np.intp]:
     return np.sort(order[first])
 
 
-def _digests(texts: Iterable[str]) -> NDArray[np.uint64]:
-    digests = bytearray()
-    for text in texts:
-        digests += hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-    return np.frombuffer(digests, ">u8").reshape(-1, 4)
+def _digests(texts: Iterable[str], count: int, words: int) -> NDArray[np.uint64]:
+    """Return the first words, of 8 bytes, of the digest of each text, `(count, words)`."""
+    digests = np.empty((count, words), np.uint64)
+    for place, text in enumerate(texts):
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        digests[place] = struct.unpack(">4Q", digest)[:words]
+    return digests

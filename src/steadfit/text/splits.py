@@ -23,11 +23,11 @@ def draw_groups(
     order comes from a hash, not from a generator: it is the same on every machine and version.
     """
     if groups is None:
-        return rows[digest_order(f"{seed}:{place}" for place in range(len(rows)))[:target]]
+        return rows[digest_order(range(len(rows)), seed)[:target]]
     members = groups.codes[rows]
     sizes = np.bincount(members, minlength=len(groups.names))
     codes = np.flatnonzero(sizes)
-    order = digest_order(f"{seed}:{groups.names[code]}" for code in codes)
+    order = digest_order([groups.names[code] for code in codes], seed)
     taken = np.zeros(len(groups.names), bool)
     drawn = 0
     for code in codes[order]:
