@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from steadfit.kernels.choose import uses_native
+from steadfit.kernels.native_cross_entropy import native_cross_entropy, row_scores
+
 CHUNK_BYTES = 16 * 2**20  # logits held at a time: what stays in a processor cache
 
 
@@ -25,7 +28,8 @@ def linear_cross_entropy(
 
     The logits exist one chunk of rows at a time. Gradients are made in the same pass, while a
     chunk's logits are at hand, so nothing is computed twice and nothing but the gradients is
-    kept. Products follow autocast; sums are float32.
+    kept. Products follow autocast; sums are float32. In bfloat16 on the CPU the native kernel
+    does it, where it can run.
 
     Args:
         inputs: `(tokens, features)`.
@@ -36,6 +40,8 @@ def linear_cross_entropy(
     Returns:
         The sum over tokens in nats, a float32 scalar.
     """
+    if uses_native(inputs, weight, bias):
+        return native_cross_entropy(inputs, weight, bias, targets)
     dtype = _product_dtype(inputs)
     if not torch.is_grad_enabled():  # inside the function nobody could tell any more
         inputs, weight, bias = (
@@ -54,6 +60,9 @@ def token_scores(
     inputs: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
 ) -> TokenScores:
     """Return loss and hit of each token, without gradients; shapes as `linear_cross_entropy`."""
+    if uses_native(inputs, weight, bias):
+        norms, largest, wanted = row_scores(inputs, weight, bias, targets)
+        return TokenScores(norms - wanted, wanted >= largest)
     dtype = _product_dtype(inputs)
     weight = weight.to(dtype)
     losses, hits = [], []

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
+
+from steadfit.kernels.choose import uses_native
+from steadfit.kernels.masks import bit_mask, keep_mask
+from steadfit.kernels.native_lstm import native_lstm
+from steadfit.kernels.weights import LSTMWeights
 
 LayerState = tuple[Tensor, Tensor]
 
@@ -11,34 +16,44 @@ LayerState = tuple[Tensor, Tensor]
 def lstm(
     inputs: Tensor,
     state: LayerState,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    bias_ih: Tensor,
-    bias_hh: Tensor,
+    weights: LSTMWeights,
+    input_mask: Tensor | None = None,
+    weight_p: float = 0.0,
+    generator: Generator | None = None,
 ) -> tuple[Tensor, LayerState]:
     """Run one unidirectional LSTM layer and return its outputs and its last state.
 
-    Weights are arguments, so that a dropped copy can be used without touching the module that
-    owns them, and several threads can run one model. The arithmetic is the library's fused
-    layer (oneDNN, cuDNN); `lstm_reference` is the same thing written out.
+    Weights are arguments, so that several threads can run one model, and masks are too, so that
+    no dropped copy of either need be made. In bfloat16 on the CPU the native kernel does it, where
+    it can run; else the library's fused layer (oneDNN, cuDNN). `lstm_reference` is the same thing
+    written out.
 
     Args:
         inputs: `(batch, time, features)`, at least one step.
         state: `(h, c)`, each `(batch, units)`.
-        weight_ih: `(4 * units, features)`, gates in the order input, forget, cell, output.
-        weight_hh: `(4 * units, units)`.
-        bias_ih: `(4 * units,)`.
-        bias_hh: `(4 * units,)`.
+        weights: of the layer.
+        input_mask: `(batch, features)`, by which the inputs of every step are multiplied.
+        weight_p: hidden-to-hidden weights are dropped with this probability, once for all steps.
+        generator: draws which; None is PyTorch's own.
 
     Returns:
         Outputs `(batch, time, units)` and the state after the last step.
     """
+    if uses_native(inputs, *weights):
+        rows, columns = weights.hh.shape
+        dropped = bit_mask(rows, columns, weight_p, generator) if weight_p else None
+        return native_lstm(inputs, state, weights, input_mask, dropped)
+    if input_mask is not None:
+        inputs = inputs * input_mask.unsqueeze(1)
+    weight_hh = weights.hh
+    if weight_p:
+        weight_hh = weight_hh * keep_mask(weight_hh.shape, weight_p, weight_hh, generator)
     h, c = state
     dtype = inputs.dtype
     outputs, h, c = torch.lstm(
         inputs,
         (h.to(dtype).unsqueeze(0), c.to(dtype).unsqueeze(0)),
-        (weight_ih, weight_hh, bias_ih, bias_hh),
+        (weights.ih, weight_hh, weights.bias_ih, weights.bias_hh),
         True,  # has biases
         1,  # layers
         0.0,  # dropout between layers
@@ -50,18 +65,13 @@ def lstm(
 
 
 def lstm_reference(
-    inputs: Tensor,
-    state: LayerState,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    bias_ih: Tensor,
-    bias_hh: Tensor,
+    inputs: Tensor, state: LayerState, weights: LSTMWeights
 ) -> tuple[Tensor, LayerState]:
     """Compute what `lstm` computes, one step at a time (Hochreiter & Schmidhuber, 1997)."""
     h, c = state
     outputs = []
     for x in inputs.unbind(dim=1):
-        gates = x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh
+        gates = x @ weights.ih.T + weights.bias_ih + h @ weights.hh.T + weights.bias_hh
         i, f, g, o = gates.chunk(4, dim=1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         h = o.sigmoid() * c.tanh()

@@ -6,17 +6,10 @@ from the generator that the call is given; None is PyTorch's own, which all thre
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-
-def keep_mask(shape: Sequence[int], p: float, like: Tensor, generator: Generator | None) -> Tensor:
-    """Draw a mask: 0 with probability `p`, else 1 / (1 - p), on the device and dtype of `like`."""
-    mask = torch.empty(shape, dtype=like.dtype, device=like.device)
-    return mask.bernoulli_(1 - p, generator=generator).div_(1 - p)
+from steadfit.kernels.masks import keep_mask
 
 
 def dropout(x: Tensor, p: float, training: bool, generator: Generator | None = None) -> Tensor:
@@ -26,27 +19,31 @@ def dropout(x: Tensor, p: float, training: bool, generator: Generator | None = N
     return x * keep_mask(x.shape, p, x, generator)
 
 
-def locked_dropout(
+def locked_mask(
     x: Tensor, p: float, training: bool, generator: Generator | None = None
-) -> Tensor:
-    """Drop the same units of a row at every step (Gal & Ghahramani, 2016).
+) -> Tensor | None:
+    """Draw which units of a row are dropped at every step (Gal & Ghahramani, 2016).
 
     Args:
         x: `(batch, time, units)`.
         p: probability to drop a unit; the rest is scaled by 1 / (1 - p).
-        training: without it `x` comes back as it is.
+        training: without it there is no mask.
         generator: draws the mask.
+
+    Returns:
+        `(batch, units)`, or None where nothing is dropped.
     """
     if not training or p == 0:
-        return x
-    return x * keep_mask((x.shape[0], 1, x.shape[2]), p, x, generator)
+        return None
+    return keep_mask((x.shape[0], x.shape[2]), p, x, generator)
 
 
-def weight_dropout(
-    weight: Tensor, p: float, training: bool, generator: Generator | None = None
+def locked_dropout(
+    x: Tensor, p: float, training: bool, generator: Generator | None = None
 ) -> Tensor:
-    """Drop single weights: DropConnect on hidden-to-hidden weights (Merity et al., 2017, 2)."""
-    return dropout(weight, p, training, generator)
+    """Multiply `x` by its `locked_mask`."""
+    mask = locked_mask(x, p, training, generator)
+    return x if mask is None else x * mask.unsqueeze(1)
 
 
 def embedding_dropout(

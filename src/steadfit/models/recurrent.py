@@ -6,8 +6,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from steadfit.kernels.lstm import lstm
+from steadfit.kernels.weights import LSTMWeights
 from steadfit.models.config import AWDLSTMConfig
-from steadfit.models.dropout import embedding_dropout, locked_dropout, weight_dropout
+from steadfit.models.dropout import embedding_dropout, locked_mask
 from steadfit.models.initial import drawn
 from steadfit.models.outputs import EncoderOutput, State
 
@@ -68,20 +69,22 @@ class AWDLSTM(nn.Module):
         x = embedding_dropout(
             self.embedding.weight, tokens, config.embed_p, training, config.pad_token, generator
         )
-        x = locked_dropout(x, config.input_p, training, generator)
         before = self.initial_state(tokens.shape[0]) if state is None else state
         after = []
         for i, layer in enumerate(self.rnns):
-            if i > 0:
-                x = locked_dropout(x, config.hidden_p, training, generator)
-            weight_hh = layer.get_parameter("weight_hh_l0")
+            input_p = config.hidden_p if i > 0 else config.input_p
             x, layer_state = lstm(
                 x,
                 before[i],
-                layer.get_parameter("weight_ih_l0"),
-                weight_dropout(weight_hh, config.weight_p, training, generator),
-                layer.get_parameter("bias_ih_l0"),
-                layer.get_parameter("bias_hh_l0"),
+                _weights(layer),
+                locked_mask(x, input_p, training, generator),
+                config.weight_p if training else 0.0,
+                generator,
             )
             after.append(layer_state)
         return EncoderOutput(x, tuple(after))
+
+
+def _weights(layer: nn.Module) -> LSTMWeights:
+    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    return LSTMWeights(*map(layer.get_parameter, names))

@@ -1,0 +1,97 @@
+"""Which kernels are used, and why: the native ones where they can run, else PyTorch's.
+
+`STEADFIT_KERNELS` or `use_kernels` says `auto` (the default), `plain` (PyTorch's alone) or `native`
+(refuse to run without them).
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+
+import torch
+from torch import Tensor
+
+from steadfit.core.console import say
+from steadfit.core.errors import DataError
+from steadfit.kernels.native_library import NativeError, library, missing_instructions
+
+VARIABLE = "STEADFIT_KERNELS"
+CHOICES = ("auto", "plain", "native")
+_chosen: str | None = None
+
+
+def use_kernels(choice: str) -> None:
+    """Choose the kernels of this process; `STEADFIT_KERNELS` does the same from outside.
+
+    Raises:
+        DataError: no such choice, or `native` where they cannot run.
+    """
+    global _chosen
+    before, _chosen = _chosen, _checked(choice, "use_kernels")
+    try:
+        _require()
+    except DataError:
+        _chosen = before
+        raise
+
+
+def uses_native(inputs: Tensor, *weights: Tensor | None) -> bool:
+    """Tell whether a product of these tensors goes through the native kernels.
+
+    They are for the CPU, for products in bfloat16 (inside `torch.autocast`) of float32 weights.
+
+    Raises:
+        DataError: `native` was chosen, and they cannot run here.
+    """
+    if inputs.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+        return False
+    if torch.get_autocast_dtype("cpu") != torch.bfloat16:
+        return False
+    if any(w is not None and w.dtype != torch.float32 for w in weights):
+        return False
+    return choice() != "plain" and _require() is None
+
+
+def choice() -> str:
+    """Return what was chosen: `auto`, `plain` or `native`."""
+    return _chosen or _checked(os.environ.get(VARIABLE) or "auto", VARIABLE)
+
+
+@functools.cache
+def native_problem() -> str | None:
+    """Return why the native kernels cannot run here; None if they can."""
+    try:
+        library()
+    except NativeError as error:
+        return str(error)
+    return None
+
+
+def _require() -> str | None:
+    """Return why the native kernels are not used, after saying so once."""
+    problem = native_problem()
+    if problem is None:
+        return None
+    if choice() == "native":
+        raise DataError(
+            f"The native kernels were asked for, but {problem}. Accepted are auto and plain, which "
+            "use PyTorch's."
+        )
+    if choice() == "auto" and not missing_instructions():
+        _say_once(problem)
+    return problem
+
+
+@functools.cache
+def _say_once(problem: str) -> None:
+    say(
+        f"Steadfit's own kernels are not used: {problem}. Training and predicting take about two "
+        f"to four times as long. {VARIABLE}=plain silences this."
+    )
+
+
+def _checked(choice: str, where: str) -> str:
+    if choice not in CHOICES:
+        raise DataError(f"{where} is {choice!r}; accepted are {', '.join(CHOICES)}.")
+    return choice

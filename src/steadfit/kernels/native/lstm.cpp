@@ -1,0 +1,180 @@
+// One LSTM layer over a window of time (Hochreiter & Schmidhuber, 1997), forward and backward.
+//
+// Inside, time comes first and units are filled up to 16, so that a row of gates is (4, units). The
+// gates of 16 units are made together, from two pairs of tiles: input and forget, cell and output.
+
+#include "product.h"
+
+namespace steadfit {
+namespace {
+
+struct Layer {
+    int64_t steps, batch, units;  // units filled up
+    int64_t gates() const { return 4 * units; }
+    int64_t depth() const { return round_up(units, kDepth) / kDepth; }
+    int64_t row() const { return depth() * kDepth; }  // of hidden outputs
+};
+
+// The outputs of 16 units of one row at one step.
+inline void cell(const float* sums, int64_t block, bf16* gates, int64_t units, const float* bias,
+                 const float* c_before, float* c, bf16* h, float* output, int64_t real, bool keep) {
+    __m512 x[4];
+    for (int gate = 0; gate < 4; ++gate) {
+        const __m512 sum = _mm512_load_ps(sums + gate * block * kRows);
+        const __m512 b = _mm512_loadu_ps(bias + gate * units);
+        x[gate] = _mm512_add_ps(_mm512_add_ps(sum, b), load_bf16(gates + gate * units));
+    }
+    const __m512 i = sigmoid16(x[0]), f = sigmoid16(x[1]), g = tanh16(x[2]), o = sigmoid16(x[3]);
+    const __m512 now = _mm512_fmadd_ps(f, _mm512_loadu_ps(c_before), _mm512_mul_ps(i, g));
+    const __m512 out = _mm512_mul_ps(o, tanh16(now));
+    _mm512_storeu_ps(c, now);
+    store_bf16(h, out);
+    _mm512_mask_storeu_ps(output, first_lanes(real), out);
+    if (keep) {
+        store_bf16(gates, i);
+        store_bf16(gates + units, f);
+        store_bf16(gates + 2 * units, g);
+        store_bf16(gates + 3 * units, o);
+    }
+}
+
+// The gradients before the gates of 16 units of one row at one step, written over the gates.
+inline void cell_gradient(bf16* gates, int64_t units, const float* c_before, const float* c,
+                          __m512 dh, float* dc, float* bias) {
+    const __m512 one = _mm512_set1_ps(1.f);
+    const __m512 i = load_bf16(gates), f = load_bf16(gates + units);
+    const __m512 g = load_bf16(gates + 2 * units), o = load_bf16(gates + 3 * units);
+    const __m512 t = tanh16(_mm512_loadu_ps(c));
+    const __m512 through = _mm512_mul_ps(_mm512_mul_ps(dh, o), _mm512_fnmadd_ps(t, t, one));
+    const __m512 d = _mm512_add_ps(_mm512_loadu_ps(dc), through);
+    const auto slope = [&](__m512 s) { return _mm512_mul_ps(s, _mm512_sub_ps(one, s)); };
+    const __m512 gradients[4] = {
+        _mm512_mul_ps(_mm512_mul_ps(d, g), slope(i)),
+        _mm512_mul_ps(_mm512_mul_ps(d, _mm512_loadu_ps(c_before)), slope(f)),
+        _mm512_mul_ps(_mm512_mul_ps(d, i), _mm512_fnmadd_ps(g, g, one)),
+        _mm512_mul_ps(_mm512_mul_ps(dh, t), slope(o)),
+    };
+    _mm512_storeu_ps(dc, _mm512_mul_ps(d, f));
+    for (int gate = 0; gate < 4; ++gate) {
+        store_bf16(gates + gate * units, gradients[gate]);
+        float* sum = bias + gate * units;
+        _mm512_storeu_ps(sum, _mm512_add_ps(_mm512_loadu_ps(sum), gradients[gate]));
+    }
+}
+
+// Rows of tiles of a batch in groups of at most three.
+template <typename Body>
+inline void row_groups(int64_t batch, const Body& body) {
+    for (int64_t row = 0; row < batch; row += kBlockRows) {
+        const int64_t real = std::min(kBlockRows, batch - row);
+        body(row, real, (real + kRows - 1) / kRows);
+    }
+}
+
+inline int64_t tile_rows(int64_t batch) { return std::min(batch, kRows); }
+
+}  // namespace
+}  // namespace steadfit
+
+using namespace steadfit;
+
+extern "C" {
+
+// gates (steps, batch, 4 * units): in, the input's projection; out, if `keep`, the gates.
+// h (steps + 1, batch, row) and c (steps + 1, batch, units) begin with the state before.
+// output (batch, steps, real units) in float32 at the given strides. Behind h there is room for 15
+// rows more.
+void steadfit_lstm_forward(int64_t steps, int64_t batch, int64_t units, int64_t real_units,
+                           const bf16* weight, const float* bias, bf16* gates, bf16* h, float* c,
+                           float* output, int64_t output_row, int64_t output_step, int64_t keep,
+                           int64_t threads) {
+    const Layer layer{steps, batch, units};
+    const int64_t row = layer.row(), depth = layer.depth(), pair = 2 * kTile * depth;
+    Barrier barrier(threads);
+    parallel(threads, [&](int64_t thread, int64_t all) {
+        const Tiles tiles(tile_rows(batch));
+        const Range blocks = share(units / kRows, thread, all);
+        alignas(64) float sums[4 * kBlockRows * kRows];
+        for (int64_t t = 0; t < steps; ++t) {
+            const bf16* before = h + t * batch * row;
+            bf16* after = h + (t + 1) * batch * row;
+            for (int64_t n = blocks.begin; n < blocks.end; ++n) {
+                // To and fro: what was read last is still in the cache.
+                const int64_t block = t % 2 ? blocks.end - 1 - (n - blocks.begin) : n;
+                const int64_t unit = block * kRows;
+                row_groups(batch, [&](int64_t first, int64_t real, int64_t groups) {
+                    const Left left = row_major(before + first * row, row);
+                    const int64_t rows = groups * kRows;
+                    const bf16* right = weight + 2 * block * pair;
+                    multiply_rows(groups, left, right, depth, sums);
+                    multiply_rows(groups, left, right + pair, depth, sums + 2 * rows * kRows);
+                    for (int64_t r = 0; r < real; ++r) {
+                        const int64_t place = t * batch + first + r;
+                        cell(sums + r * kRows, rows, gates + place * layer.gates() + unit, units,
+                             bias + unit, c + place * units + unit,
+                             c + (place + batch) * units + unit, after + (first + r) * row + unit,
+                             output + (first + r) * output_row + t * output_step + unit,
+                             real_units - unit, keep != 0);
+                    }
+                });
+            }
+            barrier.wait();
+        }
+    });
+}
+
+// gates: in, the gates; out, the gradients before them. dh and dc (batch, units): in, gradients of
+// the state after; out, of the state before. bias (4 * units) gets the sums of the gates' gradients.
+// output (batch, steps, real units): gradients of the outputs, at the given strides. `weight` is
+// packed across. Behind gates there is room for 15 rows more.
+void steadfit_lstm_backward(int64_t steps, int64_t batch, int64_t units, int64_t real_units,
+                            const bf16* weight, bf16* gates, const float* c, const float* output,
+                            int64_t output_row, int64_t output_step, float* dh, float* dc,
+                            float* bias, int64_t threads) {
+    const int64_t row = 4 * units, depth = row / kDepth, pair = 2 * kTile * depth;
+    Barrier barrier(threads);
+    parallel(threads, [&](int64_t thread, int64_t all) {
+        const Tiles tiles(tile_rows(batch));
+        const Range blocks = share(round_up(units, 32) / 32, thread, all);
+        alignas(64) float sums[2 * kBlockRows * kRows];
+        for (int64_t t = steps - 1; t >= -1; --t) {
+            const bf16* after = gates + (t + 1) * batch * row;
+            for (int64_t n = blocks.begin; n < blocks.end; ++n) {
+                const int64_t block = t % 2 ? blocks.end - 1 - (n - blocks.begin) : n;
+                row_groups(batch, [&](int64_t first, int64_t real, int64_t groups) {
+                    const int64_t rows = groups * kRows;
+                    if (t < steps - 1) {
+                        multiply_rows(groups, row_major(after + first * row, row),
+                                      weight + block * pair, depth, sums);
+                    }
+                    for (int64_t half = 0; half < 2; ++half) {
+                        const int64_t unit = block * 32 + half * kRows;
+                        if (unit >= units) continue;
+                        const __mmask16 mask = first_lanes(real_units - unit);
+                        for (int64_t r = 0; r < real; ++r) {
+                            float* state = dh + (first + r) * units + unit;
+                            const __m512 from_after =
+                                t < steps - 1 ? _mm512_load_ps(sums + (half * rows + r) * kRows)
+                                              : _mm512_loadu_ps(state);
+                            if (t < 0) {
+                                _mm512_storeu_ps(state, from_after);
+                                continue;
+                            }
+                            const float* d = output + (first + r) * output_row + t * output_step;
+                            const __m512 here = _mm512_maskz_loadu_ps(mask, d + unit);
+                            const int64_t place = t * batch + first + r;
+                            cell_gradient(gates + place * row + unit, units,
+                                          c + place * units + unit,
+                                          c + (place + batch) * units + unit,
+                                          _mm512_add_ps(from_after, here),
+                                          dc + (first + r) * units + unit, bias + unit);
+                        }
+                    }
+                });
+            }
+            barrier.wait();
+        }
+    });
+}
+
+}  // extern "C"

@@ -1,0 +1,36 @@
+// left (rows, 32 * depth) @ right (32 * depth, 32 * pairs) in bfloat16 with sums in float32.
+#pragma once
+
+#include "pack.h"
+#include "threads.h"
+
+namespace steadfit {
+
+constexpr int64_t kCacheBytes = 640 * 1024;  // of the right factor, kept while the left one passes
+constexpr int64_t kBlockRows = 3 * kRows;    // rows that are multiplied at a time
+
+// Calls store(sums, block, row, rows, pair) for each block of up to 48 rows and 32 columns, where
+// sums are (2, block, 16) and rows <= block of them are real. `right` holds `depth` pairs of tiles
+// for each of `pairs`.
+template <typename Store>
+inline void product(const Left& left, int64_t rows, const bf16* right, int64_t depth, Range pairs,
+                    const Store& store) {
+    alignas(64) float sums[2 * kBlockRows * kRows];
+    const int64_t pair_size = 2 * kTile * depth;
+    const int64_t block = std::max<int64_t>(1, kCacheBytes / (2 * pair_size));
+    for (int64_t from = pairs.begin; from < pairs.end; from += block) {
+        const int64_t to = std::min(from + block, pairs.end);
+        for (int64_t row = 0; row < rows; row += kBlockRows) {
+            Left part = left;
+            part.data += row / kRows * left.next_rows;
+            const int64_t real = std::min(kBlockRows, rows - row);
+            const int64_t tiles = (real + kRows - 1) / kRows;
+            for (int64_t pair = from; pair < to; ++pair) {
+                multiply_rows(tiles, part, right + pair * pair_size, depth, sums);
+                store(sums, tiles * kRows, row, real, pair);
+            }
+        }
+    }
+}
+
+}  // namespace steadfit

@@ -1,0 +1,132 @@
+"""The kernels written in C++: built once on the machine they run on, then kept.
+
+They are plain functions over memory, called without Python's lock. A build takes some seconds and
+is kept under the cache folder by the fingerprint of sources, compiler flags and torch.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from steadfit.core.atomic import atomic_file
+from steadfit.core.home import home
+
+SOURCES = Path(__file__).parent / "native"
+INSTRUCTIONS = ("avx512_f", "avx512_bw", "avx512_vl", "avx512_dq", "avx512_bf16", "amx_bf16")
+_FLAGS = (
+    *("-O3", "-std=c++17", "-shared", "-fPIC", "-fopenmp", "-fno-exceptions"),
+    *("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512bf16", "-mfma"),
+    *("-mamx-tile", "-mamx-bf16"),
+)
+_BUILD_SECONDS = 300
+
+# The arguments of each function: p a pointer, n a number of 64 bits, u the same without sign, w one
+# of 32 bits without sign, f a float32.
+_KINDS = {
+    "p": ctypes.c_void_p,
+    "n": ctypes.c_int64,
+    "u": ctypes.c_uint64,
+    "w": ctypes.c_uint32,
+    "f": ctypes.c_float,
+}
+_SIGNATURES = {
+    "steadfit_random_bits": "uwnpn",
+    "steadfit_pack_gates": "pnnnnpfpn",
+    "steadfit_to_steps": "pnnnnnppnn",
+    "steadfit_project": "pnnpnpn",
+    "steadfit_lstm_forward": "nnnnppppppnnnn",
+    "steadfit_lstm_backward": "nnnnppppnnpppn",
+    "steadfit_input_gradient": "pnnnpnppn",
+    "steadfit_weight_gradient": "pnnnpnnpfpn",
+    "steadfit_token_scores": "pnppnnppppn",
+    "steadfit_cross_entropy_gradients": "pnppnnppfpppn",
+}
+
+
+class NativeError(RuntimeError):
+    """The kernels cannot be built or run here; the message says what is missing."""
+
+
+@functools.cache
+def missing_instructions() -> tuple[str, ...]:
+    """Return the instructions that the kernels need and this processor has not."""
+    if not sys.platform.startswith("linux"):
+        return INSTRUCTIONS
+    has: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return tuple(name for name in INSTRUCTIONS if not has.get(name))
+
+
+@functools.cache
+def library() -> ctypes.CDLL:
+    """Return the built kernels, building them if need be.
+
+    Raises:
+        NativeError: the processor lacks an instruction, there is no compiler, or it fails.
+    """
+    if missing := missing_instructions():
+        raise NativeError(f"this processor has no {', '.join(missing)}")
+    path = _built()
+    try:
+        loaded = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise NativeError(f"{path} cannot be loaded ({error})") from error
+    if code := loaded.steadfit_ready():
+        raise NativeError(f"the system does not give AMX to this process (error {code})")
+    for name, kinds in _SIGNATURES.items():
+        function = getattr(loaded, name)
+        function.argtypes, function.restype = [_KINDS[kind] for kind in kinds], None
+    return loaded
+
+
+def at(tensor: torch.Tensor | None) -> int | None:
+    """Return where a tensor's numbers begin, as the kernels take it."""
+    return None if tensor is None else tensor.data_ptr()
+
+
+def _built() -> Path:
+    """Return the path of the library of these sources."""
+    files = sorted(SOURCES.glob("*.[ch]*"))
+    digest = hashlib.sha256(repr((_FLAGS, torch.__version__, sys.platform)).encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    path = home() / "kernels" / f"{digest.hexdigest()[:24]}.so"
+    if path.exists():
+        return path
+    compiler = next(filter(None, map(shutil.which, ("g++", "c++", "clang++"))), None)
+    if compiler is None:
+        raise NativeError("there is no C++ compiler (g++, c++ or clang++)")
+    try:
+        with tempfile.TemporaryDirectory() as folder, atomic_file(path) as out:
+            fresh = Path(folder) / "kernels.so"
+            _build(compiler, [str(file) for file in files if file.suffix == ".cpp"], str(fresh))
+            out.write(fresh.read_bytes())
+    except OSError as error:
+        raise NativeError(f"{path} cannot be written ({error})") from error
+    return path
+
+
+def _build(compiler: str, sources: list[str], out: str) -> None:
+    # Torch brings OpenMP along. A second copy would have threads of its own beside torch's.
+    openmp = [str(file) for file in (Path(torch.__file__).parent / "lib").glob("libgomp*")]
+    command = [compiler, *_FLAGS, *sources, "-Wl,--as-needed", *openmp, "-o", out]
+    try:
+        done = subprocess.run(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=_BUILD_SECONDS
+        )
+    except subprocess.TimeoutExpired as error:
+        raise NativeError(f"{compiler} took more than {_BUILD_SECONDS} s") from error
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").splitlines() or ["no message"]
+        raise NativeError(
+            f"{compiler} failed: {next((x for x in lines if 'error' in x), lines[0])}"
+        )
