@@ -1,0 +1,68 @@
+"""Labelling 2,000 real reviews, text in and label out, beside fastai and DistilBERT.
+
+All models have the weights they begin with, which cost as much as trained ones. fastai reads the
+texts with `get_preds` over a `test_dl`, in float32, its spaCy tokenizer included. DistilBERT
+(66 M weights) reads at most 512 tokens of a review and is so slow that it gets a smaller sample of
+128 reviews; the ratios to it are over that sample, ours measured on it as well.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from benchmarks._harness import Asked, Options, Report, fastai, measure, peer
+from benchmarks._reviews import reviews, sample, texts_file, vocabulary
+from benchmarks._sides import Side, ours
+
+REVIEWS, QUICK_REVIEWS = 2_000, 200
+SMALL, QUICK_SMALL = 128, 32
+DTYPES = ("float32", "bf16", "int8")
+
+
+def run(options: Options) -> Report:
+    """Measure against fastai on the large sample, then against DistilBERT on the small one."""
+    count, small = (QUICK_REVIEWS, QUICK_SMALL) if options.quick else (REVIEWS, SMALL)
+    rounds = 1 if options.quick else 3
+    words, texts = str(vocabulary()), str(texts_file(sample(count)))
+    report = Report(conditions={"reviews": count, "reviews_distilbert": small})
+
+    target = "benchmarks.sides.fastai_prediction:many"
+    peer_side = fastai("fastai float32", target, options, texts=texts, vocabulary=words)
+    sides = [*our_sides("many", texts, words), peer_side]
+    found = measure(sides, options, unit="documents/s", rounds=rounds)
+    report.add_sides(found)
+    us, them = found.get("steadfit"), found.get("fastai float32")
+    report.compare("ratio", us, them, Asked(least=2.2))
+    report.compare("ratio_int8", found.get("steadfit int8"), them, Asked(least=4.0))
+
+    few = str(texts_file(sample(small)))
+    sides = [*our_sides("many", few, words), *_distilberts(few, options)]
+    found = measure(sides, options, unit="documents/s", rounds=rounds)
+    report.sides.update({f"{n} ({small})": side.to_dict() for n, side in found.items()})
+    us = found.get("steadfit")
+    for dtype in DTYPES:
+        asked = Asked(least=10.0) if dtype == "float32" else None
+        report.compare(f"ratio_distilbert_{dtype}", us, found.get(f"DistilBERT {dtype}"), asked)
+    return report
+
+
+def _distilberts(texts: str, options: Options) -> list[Side | None]:
+    target = "benchmarks.sides.distilbert:many"
+    given = {"texts": texts, "every_text": str(texts_file(reviews()))}
+    return [
+        peer("transformers", f"DistilBERT {dtype}", target, options, **given, dtype=dtype)
+        for dtype in DTYPES
+    ]
+
+
+def our_sides(task: str, texts: str, words: str) -> list[Side]:
+    """Return our side as it comes, and where the predictor knows int8 that as well."""
+    from steadfit import Predictor
+
+    target = f"benchmarks.sides.our_prediction:{task}"
+    given: dict[str, Any] = {"texts": texts, "vocabulary": words}
+    sides = [ours("steadfit", target, **given)]
+    if "precision" in inspect.signature(Predictor.load).parameters:
+        sides.append(ours("steadfit int8", target, **given, loading={"precision": "int8"}))
+    return sides
