@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from steadfit.kernels.masks import keep_mask
 from steadfit.models.config import LANGUAGE_MODEL_DEFAULTS, AWDLSTMConfig
-from steadfit.models.dropout import embedding_dropout, locked_dropout, weight_dropout
+from steadfit.models.dropout import embedding_dropout, locked_dropout
 from steadfit.models.recurrent import AWDLSTM
 from tests.conformance.peer import AskPeer
 
@@ -19,11 +20,10 @@ TOKENS = torch.arange(6 * 40).reshape(6, 40) % WORDS
 def sides(ask_fastai: AskPeer) -> dict[str, dict[str, Tensor]]:
     torch.manual_seed(0)
     settings = {"p": P, "shape": SHAPE, "words": WORDS, "seed": 3}
-    weight = torch.ones(4 * SHAPE[2], SHAPE[2])
     ours = {
         "locked": locked_dropout(torch.ones(SHAPE), P, True),
         "embedding": embedding_dropout(torch.ones(WORDS, SHAPE[2]), TOKENS, P, True, 1),
-        "weight": weight_dropout(weight, P, True),
+        "weight": keep_mask((4 * SHAPE[2], SHAPE[2]), P, torch.ones(1), None),
     }
     return {"ours": ours, "fastai": ask_fastai("dropouts", {"tokens": TOKENS}, **settings).arrays}
 

@@ -7,17 +7,21 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from steadfit.kernels.lstm import LayerState, lstm, lstm_reference
+from steadfit.kernels.masks import keep_mask
+from steadfit.kernels.weights import LSTMWeights
 
 FEATURES, UNITS = 3, 4
 
 
-def weights() -> list[Tensor]:
+def weights() -> LSTMWeights:
     generator = torch.Generator().manual_seed(1)
     shapes = [(4 * UNITS, FEATURES), (4 * UNITS, UNITS), (4 * UNITS,), (4 * UNITS,)]
-    return [
-        torch.randn(*shape, generator=generator, dtype=torch.float64).requires_grad_()
-        for shape in shapes
-    ]
+    return LSTMWeights(
+        *(
+            torch.randn(*shape, generator=generator, dtype=torch.float64).requires_grad_()
+            for shape in shapes
+        )
+    )
 
 
 def inputs(batch: int, time: int) -> tuple[Tensor, LayerState]:
@@ -32,7 +36,7 @@ def inputs(batch: int, time: int) -> tuple[Tensor, LayerState]:
 def gradients(kernel, batch: int, time: int) -> tuple[list[Tensor], list[Tensor]]:
     x, state = inputs(batch, time)
     leaves = [x, *state, *weights()]
-    outputs, (h, c) = kernel(x, state, *leaves[3:])
+    outputs, (h, c) = kernel(x, state, LSTMWeights(*leaves[3:]))
     # Different factors for every number, so that no two mistakes can cancel.
     loss = sum(
         (part * torch.arange(1, part.numel() + 1).view_as(part)).sum() for part in (outputs, h, c)
@@ -51,16 +55,16 @@ def test_values_and_gradients_are_those_of_the_written_out_layer(batch: int, tim
 @pytest.mark.parametrize("cut", [1, 3, 6])
 def test_two_windows_with_carried_state_are_one(cut: int) -> None:
     x, state = inputs(2, 7)
-    whole, last = lstm(x, state, *weights())
-    first, middle = lstm(x[:, :cut], state, *weights())
-    second, end = lstm(x[:, cut:], middle, *weights())
+    whole, last = lstm(x, state, weights())
+    first, middle = lstm(x[:, :cut], state, weights())
+    second, end = lstm(x[:, cut:], middle, weights())
     torch.testing.assert_close(torch.cat([first, second], dim=1), whole, rtol=0, atol=1e-12)
     torch.testing.assert_close(end, last, rtol=0, atol=1e-12)
 
 
 def test_last_state_is_the_last_output() -> None:
     x, state = inputs(3, 5)
-    outputs, (h, _) = lstm(x, state, *weights())
+    outputs, (h, _) = lstm(x, state, weights())
     assert torch.equal(outputs[:, -1], h)
 
 
@@ -68,5 +72,23 @@ def test_arguments_stay_as_they_were() -> None:
     x, state = inputs(2, 3)
     before = [tensor.detach().clone() for tensor in (x, *state)]
     with torch.no_grad():
-        lstm(x, state, *weights())
+        lstm(x, state, weights())
     assert all(map(torch.equal, before, (x, *state)))
+
+
+def test_masks_are_products_with_the_inputs_of_every_step_and_with_the_recurrent_weights() -> None:
+    x, state = inputs(3, 5)
+    layer, input_mask = weights(), torch.tensor([[0.0, 2, 2], [2, 2, 0], [2, 0, 0]]).double()
+    got, last = lstm(x, state, layer, input_mask, 0.4, torch.Generator().manual_seed(6))
+    kept = keep_mask(layer.hh.shape, 0.4, layer.hh, torch.Generator().manual_seed(6))
+    assert 0 < kept.count_nonzero() < kept.numel()
+    masked = torch.stack([step * input_mask for step in x.unbind(1)], dim=1)
+    expected, expected_last = lstm_reference(masked, state, layer._replace(hh=layer.hh * kept))
+    torch.testing.assert_close((got, last), (expected, expected_last), rtol=0, atol=1e-12)
+    leaves = [x, *state, *layer]
+    for a, b in zip(
+        torch.autograd.grad(got.square().sum(), leaves),
+        torch.autograd.grad(expected.square().sum(), leaves),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-10)

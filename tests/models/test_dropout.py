@@ -5,13 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator
 
-from steadfit.models.dropout import (
-    dropout,
-    embedding_dropout,
-    keep_mask,
-    locked_dropout,
-    weight_dropout,
-)
+from steadfit.kernels.masks import keep_mask
+from steadfit.models.dropout import dropout, embedding_dropout, locked_dropout, locked_mask
 
 
 def test_locked_masks_are_zero_or_scaled_one_and_the_same_at_every_step() -> None:
@@ -36,12 +31,14 @@ def test_embedding_dropout_drops_whole_words_at_all_their_places() -> None:
     assert 0 < (factors == 0).float().mean() < 0.8
 
 
-def test_weight_dropout_is_zero_or_scaled_and_its_source_gets_the_gradient() -> None:
-    weight = torch.ones(40, 40, requires_grad=True)
-    dropped = weight_dropout(weight, 0.2, training=True)
-    assert set(dropped.unique().tolist()) == {0.0, 1.25}
-    dropped.sum().backward()
-    assert torch.equal(weight.grad, dropped)
+def test_locked_dropout_multiplies_by_the_mask_that_locked_mask_draws() -> None:
+    x = torch.rand(5, 6, 7)
+    mask = locked_mask(x, 0.3, True, Generator().manual_seed(4))
+    assert mask is not None
+    assert mask.shape == (5, 7)
+    dropped = locked_dropout(x, 0.3, True, Generator().manual_seed(4))
+    for step in range(6):
+        assert torch.equal(dropped[:, step], x[:, step] * mask)
 
 
 def test_nothing_is_dropped_in_evaluation_or_at_zero() -> None:
@@ -49,7 +46,7 @@ def test_nothing_is_dropped_in_evaluation_or_at_zero() -> None:
     weight = torch.randn(3, 4)
     for p, training in ((0.5, False), (0.0, True)):
         assert torch.equal(locked_dropout(x, p, training), x)
-        assert torch.equal(weight_dropout(weight, p, training), weight)
+        assert locked_mask(x, p, training) is None
         assert torch.equal(embedding_dropout(weight, tokens, p, training, 1), weight[tokens])
 
 
@@ -72,7 +69,6 @@ def test_masks_come_from_the_generator_given_and_from_no_other() -> None:
     for drop in (
         lambda generator: dropout(x, 0.5, True, generator),
         lambda generator: locked_dropout(x, 0.5, True, generator),
-        lambda generator: weight_dropout(weight, 0.5, True, generator),
         lambda generator: embedding_dropout(weight, tokens, 0.5, True, 1, generator),
     ):
         one, other, next_one = (Generator().manual_seed(seed) for seed in (1, 1, 2))

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Generator, Tensor, nn
 
+from steadfit.kernels import lstm
 from steadfit.models import dropout
 from steadfit.models.classifier import Head, TextClassifier
 from steadfit.models.config import CLASSIFIER_DEFAULTS, LANGUAGE_MODEL_DEFAULTS, AWDLSTMConfig
@@ -108,6 +109,7 @@ def test_no_two_masks_of_a_call_are_alike(make: Maker, monkeypatch: pytest.Monke
         return masks[-1]
 
     monkeypatch.setattr(dropout, "keep_mask", noted)
+    monkeypatch.setattr(lstm, "keep_mask", noted)
     read(make(Generator().manual_seed(0)).train(), Generator().manual_seed(5))
     # A reading: the embedding, its output, between three layers, three recurrent weights.
     reading, windows = 1 + 1 + 2 + 3, 4
