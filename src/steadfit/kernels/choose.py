@@ -30,7 +30,8 @@ def use_kernels(choice: str) -> None:
     global _chosen
     before, _chosen = _chosen, _checked(choice, "use_kernels")
     try:
-        _require()
+        if choice == "native":
+            _require()
     except DataError:
         _chosen = before
         raise
@@ -39,7 +40,8 @@ def use_kernels(choice: str) -> None:
 def uses_native(inputs: Tensor, *weights: Tensor | None) -> bool:
     """Tell whether a product of these tensors goes through the native kernels.
 
-    They are for the CPU, for products in bfloat16 (inside `torch.autocast`) of float32 weights.
+    They are for the CPU, for products in bfloat16 (inside `torch.autocast`) of float32 weights,
+    and for inputs that are not empty.
 
     Raises:
         DataError: `native` was chosen, and they cannot run here.
@@ -48,7 +50,7 @@ def uses_native(inputs: Tensor, *weights: Tensor | None) -> bool:
         return False
     if torch.get_autocast_dtype("cpu") != torch.bfloat16:
         return False
-    if any(w is not None and w.dtype != torch.float32 for w in weights):
+    if not inputs.numel() or any(w is not None and w.dtype != torch.float32 for w in weights):
         return False
     return choice() != "plain" and _require() is None
 
@@ -63,7 +65,7 @@ def native_problem() -> str | None:
     """Return why the native kernels cannot run here; None if they can."""
     try:
         library()
-    except NativeError as error:
+    except (NativeError, DataError) as error:  # the latter: no folder to keep them in
         return str(error)
     return None
 

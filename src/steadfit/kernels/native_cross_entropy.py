@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from steadfit.core.errors import DataError
 from steadfit.kernels.native_library import at, library
 
 _SLACK = 47  # rows that tiles may read behind a matrix; what is there does not matter
@@ -28,14 +29,21 @@ class RowScores(NamedTuple):
 def native_cross_entropy(
     inputs: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
 ) -> Tensor:
-    """Compute what `linear_cross_entropy` computes, for float32 weights."""
+    """Compute what `linear_cross_entropy` computes, for float32 weights.
+
+    Raises:
+        DataError: a target is no word's number.
+    """
+    targets = _checked(targets, len(weight))
     loss: Tensor = _CrossEntropy.apply(inputs, weight, bias, targets)  # type: ignore[no-untyped-call]
     return loss
 
 
 def row_scores(inputs: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> RowScores:
-    """Score rows `(tokens, features)` without gradients."""
-    return _scores(_filled(inputs), len(inputs), weight, bias, targets)
+    """Score rows `(tokens, features)` without gradients; raises as `native_cross_entropy`."""
+    targets = _checked(targets, len(weight))
+    bias = None if bias is None else bias.contiguous()
+    return _scores(_filled(inputs), len(inputs), weight.contiguous(), bias, targets)
 
 
 class _CrossEntropy(torch.autograd.Function):
@@ -43,6 +51,7 @@ class _CrossEntropy(torch.autograd.Function):
     def forward(
         ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
     ) -> Tensor:
+        weight, bias = weight.contiguous(), None if bias is None else bias.contiguous()
         x = _filled(inputs)
         scores = _scores(x, len(inputs), weight, bias, targets)
         ctx.save_for_backward(x, weight, bias, targets, scores.norms)
@@ -62,6 +71,16 @@ class _CrossEntropy(torch.autograd.Function):
             float(scale), at(d_x), at(d_weight), at(d_bias), torch.get_num_threads(),
         )  # fmt: skip
         return d_x, d_weight, d_bias, None
+
+
+def _checked(targets: Tensor, words: int) -> Tensor:
+    """Return targets as the kernels read them: they would not notice a number of no word."""
+    least, most = map(int, targets.aminmax())
+    if least < 0 or most >= words:
+        raise DataError(
+            f"Targets are {least} to {most}; accepted are numbers from 0 to {words - 1}."
+        )
+    return targets.long().contiguous()
 
 
 def _filled(inputs: Tensor) -> Tensor:

@@ -27,6 +27,8 @@ def native_lstm(
     weight_mask: BitMask | None,
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Compute what `steadfit.kernels.lstm.lstm` computes; float32 in and out."""
+    if input_mask is not None:
+        input_mask = input_mask.float().contiguous()
     output, h, c = _LSTM.apply(  # type: ignore[no-untyped-call]
         inputs, *state, *weights, input_mask, weight_mask
     )
@@ -130,7 +132,8 @@ class _LSTM(torch.autograd.Function):
 
 
 _USED: Any = object()
-_tiles: Any = WeakIdKeyDictionary()  # weight → order → (version, tiles)
+_tiles: Any = WeakIdKeyDictionary()  # weight → order → (version, some of its numbers, tiles)
+_NOTED = 256  # numbers of a weight that are compared before its tiles are used again
 _lock = Lock()
 
 
@@ -156,10 +159,12 @@ def _packed(weight: Tensor, units: int, order: int, mask: BitMask | None, thread
     # Without gradients the same weights are often read again: for every batch, every window.
     with _lock:
         kept = _tiles.setdefault(weight, {})
-        version, tiles = kept.get(order, (None, None))
-    if tiles is None or version != weight._version:
+        version, noted, tiles = kept.get(order, (None, None, None))
+    # Writing through `weight.data` leaves the version as it was, so numbers are looked at too.
+    numbers = weight.detach().flatten()[:: max(1, weight.numel() // _NOTED)]
+    if tiles is None or version != weight._version or not torch.equal(noted, numbers):
         version, tiles = weight._version, _pack(weight, units, order, None, threads)
-        kept[order] = (version, tiles)
+        kept[order] = (version, numbers.clone(), tiles)
     return tiles
 
 

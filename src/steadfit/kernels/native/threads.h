@@ -26,9 +26,11 @@ class Barrier {
   public:
     explicit Barrier(int64_t threads) : threads_(threads) {}
     void wait() {
-        if (threads_ == 1) return;
+        // The system may give fewer threads than were wanted.
+        const int64_t all = threads_ == 1 ? 1 : omp_get_num_threads();
+        if (all == 1) return;
         const int64_t round = round_.load(std::memory_order_acquire);
-        if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
+        if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == all) {
             arrived_.store(0, std::memory_order_relaxed);
             round_.store(round + 1, std::memory_order_release);
             return;
