@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.prepare import write_text
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no getrusage there")
 
 ROOT = Path(__file__).parents[1]
@@ -44,15 +46,42 @@ def run(program: str, *arguments: object) -> Any:
 
 
 def test_four_times_the_text_becomes_a_stream_in_the_same_memory(tmp_path: Path) -> None:
-    measured = """
-        from benchmarks.prepare import measure
+    """Words are forgotten several times on the way, as they are in texts of some 100 MB."""
+    program = """
+        from benchmarks.prepare import _prepare
+        from steadfit.data.interning import Interning
         import json
-        folder = Path(sys.argv[1])
-        print([measure(folder, size, common_words=5_000)["peak_mb"] for size in (8, 32)])
+        Interning.__init__.__defaults__ = (1 << 13,)
+        figures = _prepare(Path(sys.argv[1]), Path(sys.argv[2]))
+        print(json.dumps([figures["peak_mb"], figures["documents"]]))
     """
-    small, large = run(measured, tmp_path)
-    # 24 MB more text, 4 million tokens. What may grow: some numbers a document, and new words.
-    assert large - small < 20
+    peaks = {}
+    for size in (5, 20):
+        text = tmp_path / f"{size}.txt"
+        write_text(text, size * 1_000_000, common_words=20_000)
+        peaks[size], documents = run(program, text, tmp_path / str(size))
+    assert documents > 10_000
+    assert peaks[20] < 1.03 * peaks[5]
+
+
+def test_nothing_of_the_words_let_go_waits_for_the_garbage_collector(tmp_path: Path) -> None:
+    program = """
+        from steadfit import read_corpus
+        from steadfit.data.interning import Interning
+        from steadfit.data.prepare import prepare_tokens
+        import gc, json
+        Interning.__init__.__defaults__ = (1 << 10,)
+        path = Path(sys.argv[1])
+        corpus = read_corpus(path)
+        gc.collect()
+        gc.disable()
+        before = peak_mb()
+        prepare_tokens(corpus, cache=path.parent / "tokens")
+        print(peak_mb() - before)
+    """
+    text = tmp_path / "text.txt"
+    write_text(text, 6_000_000, common_words=20_000)
+    assert run(program, text) < 30
 
 
 LARGE_FILES = {
@@ -112,7 +141,6 @@ def test_a_document_of_a_million_tokens_takes_50_mb_more_than_one_of_ten_thousan
         assert predictor.predict(text).label in ("a", "b")
         peaks.append(peak_mb())
     assert len(tokenizer.encode(text)) == 1_000_001
-    print(peaks)
     """
     )
     short, long = run(program)

@@ -6,7 +6,8 @@ import json
 import os
 from collections.abc import Iterator
 from heapq import merge, nsmallest
-from itertools import groupby
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import IO, NamedTuple
 
 import numpy as np
@@ -16,29 +17,25 @@ from steadfit.text.vocab import MARKERS, Vocab
 
 MOST_WORDS = 1 << 17  # held at a time; a corpus of 1 GB may have millions
 _BLOCK = 1 << 18  # numbers counted together
-_READ = 1 << 20  # bytes of all spans together that are read ahead
+_TOGETHER = 1 << 8  # words on a line of the file; of each span a line is held while they merge
 
 
 class Span(NamedTuple):
     """Documents that follow each other and number their words together, and where these stand."""
 
     documents: int
-    words: int
+    numbers: int
     begin: int
     end: int
 
 
-class _Entry(NamedTuple):
-    word: str
-    times: int
-    number: int
-
-
 class Interning(dict[str, int]):
-    """Gives each new word the next number, until they are many: then a new span begins at 0.
+    """Gives each new word a number, until they are many: then a new span of documents begins.
 
-    The words of a span are written to the file in their order, each with its count and number, so
-    that spans can be merged with a few words of each in memory.
+    In it the words that were frequent keep their numbers, half of the most at most. The others are
+    forgotten, and their numbers given to other words. All words of a span are written to the file
+    in their order, each with its count and number, so that spans can be merged with a few words of
+    each in memory.
 
     Args:
         file: an empty temporary file.
@@ -53,51 +50,65 @@ class Interning(dict[str, int]):
         self.spans: list[Span] = []
         self._file = file
         self._most = most
+        self._numbers = 0  # that were ever given, from 0 on
+        self._free: list[int] = []
         self._documents = 0
         self._counts = np.zeros(0, np.int64)
         self._waiting: list[NDArray[np.uint32]] = []
         self._waiting_numbers = 0
 
     def __missing__(self, word: str) -> int:
-        self[word] = number = len(self)
+        if self._free:
+            number = self._free.pop()
+        else:
+            number = self._numbers
+            self._numbers += 1
+        self[word] = number
         return number
 
-    def document_done(self, numbers: NDArray[np.uint32], counted: bool) -> bool:
-        """Count a document's words, if they are to be counted; return whether its span ended."""
+    def document_done(self, numbers: NDArray[np.uint32], counted: bool) -> list[bool] | None:
+        """Count a document's words, if they are to be counted.
+
+        Returns:
+            If its span ended, whether each number stands for the same word as before.
+        """
         self._documents += 1
         if counted:
             self._waiting.append(numbers)
             self._waiting_numbers += len(numbers)
             if self._waiting_numbers >= _BLOCK:
                 self._count()
-        if len(self) < self._most:
-            return False
-        self.end_span()
-        return True
+        return self.end_span() if len(self) >= self._most else None
 
-    def end_span(self) -> None:
-        """Write the words since the last span, and forget them."""
-        if not self._documents:
-            return
+    def end_span(self) -> list[bool]:
+        """Write the words with what was counted in this span, and forget the rare ones."""
         self._count()
         begin = self._file.seek(0, os.SEEK_END)
-        for word in sorted(self):
-            entry = _Entry(word, int(self._counts[self[word]]), self[word])
-            self._file.write(f"{json.dumps(entry)}\n".encode())
-        self.spans.append(Span(self._documents, len(self), begin, self._file.tell()))
+        words = iter(sorted(self))
+        while line := list(islice(words, _TOGETHER)):
+            numbers = [self[word] for word in line]
+            columns = line, self._counts[numbers].tolist(), numbers
+            self._file.write(f"{json.dumps(columns)}\n".encode())
+        self.spans.append(Span(self._documents, self._numbers, begin, self._file.tell()))
+        frequent = np.argsort(-self._counts, kind="stable")[: self._most // 2]
+        kept = np.zeros(self._numbers, bool)
+        kept[frequent] = self._counts[frequent] > 1
+        lasting = {word: number for word, number in self.items() if kept[number]}
+        self.clear()
+        self.update(lasting)
+        self._free = np.flatnonzero(~kept)[::-1].tolist()
         self._counts = np.zeros(0, np.int64)
         self._documents = 0
-        self.clear()
+        return kept.tolist()
 
     def counted(self, max_vocab: int, min_freq: int) -> Vocab:
         """Return the vocabulary of the words that were counted in all spans.
 
         See `Vocab.from_counts`.
         """
-        entries = merge(*(self._entries(span, _READ // len(self.spans)) for span in self.spans))
+        counts = merge(*map(self._word_counts, self.spans))
         totals = (
-            (word, sum(entry.times for entry in same))
-            for word, same in groupby(entries, lambda entry: entry.word)
+            (word, sum(count for _, count in same)) for word, same in groupby(counts, itemgetter(0))
         )
         best = nsmallest(
             max_vocab + len(MARKERS),  # markers are not counted, so they may come on top
@@ -108,26 +119,27 @@ class Interning(dict[str, int]):
         return Vocab.from_counts(words, found, max_vocab, min_freq)
 
     def table(self, span: Span, vocab: Vocab) -> NDArray[np.int64]:
-        """Return the id in `vocab` of each of a span's numbers, `(words,)`."""
-        ids = np.zeros(span.words, np.int64)
-        for entry in self._entries(span, _READ):
-            ids[entry.number] = vocab.id(entry.word)
+        """Return the id in `vocab` of each of a span's numbers, `(numbers,)`."""
+        ids = np.zeros(span.numbers, np.int64)
+        for words, _, numbers in self._lines(span):
+            ids[numbers] = vocab.ids(words)
         return ids
 
     def _count(self) -> None:
         waiting = np.concatenate([np.zeros(0, np.uint32), *self._waiting])
-        counts = np.bincount(waiting, minlength=len(self))
+        counts = np.bincount(waiting, minlength=self._numbers)
         counts[: len(self._counts)] += self._counts
         self._counts = counts
         self._waiting, self._waiting_numbers = [], 0
 
-    def _entries(self, span: Span, at_once: int) -> Iterator[_Entry]:
-        place, cut = span.begin, b""
+    def _word_counts(self, span: Span) -> Iterator[tuple[str, int]]:
+        for words, counts, _ in self._lines(span):
+            yield from zip(words, counts, strict=True)
+
+    def _lines(self, span: Span) -> Iterator[tuple[list[str], list[int], list[int]]]:
+        place = span.begin
         while place < span.end:
-            # Others read the same file between two blocks.
-            self._file.seek(place)
-            block = self._file.read(min(max(at_once, 1), span.end - place))
-            place += len(block)
-            *lines, cut = (cut + block).split(b"\n")
-            for line in lines:
-                yield _Entry(*json.loads(line))
+            self._file.seek(place)  # others read the same file between two lines
+            line = self._file.readline()
+            place += len(line)
+            yield json.loads(line)

@@ -222,8 +222,9 @@ def _tokenize(
     for text in texts:
         numbers = np.array(encode(text), np.uint32)
         file.write(numbers.tobytes())
-        if interning.document_done(numbers, bool(counted[len(lengths)])):
-            encode = WordEncoder(interning.__getitem__)  # the old one remembers old numbers
+        kept = interning.document_done(numbers, bool(counted[len(lengths)]))
+        if kept is not None:
+            encode.forget(kept)
         lengths.append(len(numbers))
     interning.end_span()
     return lengths.numbers()

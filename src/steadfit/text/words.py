@@ -76,6 +76,17 @@ class WordEncoder:
         self._bos = token_id("xxbos")
         self._memo = _Memo(self._ids)
 
+    def forget(self, kept: Sequence[bool]) -> None:
+        """Ask again for each id `i` unless `kept[i]`; no other thread may be in a text."""
+        before = self._memo
+        self._bos = self._token_id("xxbos")
+        self._memo = _Memo(self._ids)
+        self._memo.update(
+            (piece, ids) for piece, ids in before.items() if all(kept[one] for one in ids)
+        )
+        self._memo.wordless = before.wordless & self._memo.keys()
+        self._memo.repeating = before.repeating & self._memo.keys()
+
     def __call__(self, text: str) -> list[int]:
         """Return the ids of the tokens of `text`, that of `xxbos` first."""
         string = fix_html(" " + text)
