@@ -8,7 +8,6 @@ texts with `get_preds` over a `test_dl`, in float32, its spaCy tokenizer include
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from benchmarks._harness import Asked, Options, Report, fastai, measure, peer
@@ -57,12 +56,28 @@ def _distilberts(texts: str, options: Options) -> list[Side | None]:
 
 
 def our_sides(task: str, texts: str, words: str) -> list[Side]:
-    """Return our side as it comes, and where the predictor knows int8 that as well."""
-    from steadfit import Predictor
-
+    """Return our side as it comes, and in int8 where that runs."""
     target = f"benchmarks.sides.our_prediction:{task}"
     given: dict[str, Any] = {"texts": texts, "vocabulary": words}
     sides = [ours("steadfit", target, **given)]
-    if "precision" in inspect.signature(Predictor.load).parameters:
-        sides.append(ours("steadfit int8", target, **given, loading={"precision": "int8"}))
+    if _has_int8():
+        sides.append(ours("steadfit int8", target, **given, loading={"engine": "int8"}))
     return sides
+
+
+def _has_int8() -> bool:
+    from steadfit import DataError, Predictor, Tokenizer, Vocab
+    from steadfit.models.classifier import TextClassifier
+    from steadfit.models.config import CLASSIFIER_DEFAULTS, AWDLSTMConfig
+    from steadfit.text.vocab import MARKERS
+
+    sizes = {"emb_sz": 8, "n_hid": 8, "n_layers": 1}
+    config = AWDLSTMConfig.from_defaults(CLASSIFIER_DEFAULTS, len(MARKERS), 1.0, sizes)
+    tokenizer = Tokenizer(Vocab(MARKERS))
+    model = TextClassifier(config, 2).eval()
+    try:
+        Predictor(model, tokenizer, ("neg", "pos"), engine="int8")
+    except DataError as error:
+        print(f"int8 is not measured: {error}")
+        return False
+    return True

@@ -11,7 +11,6 @@ import torch
 from benchmarks._worker import Gate
 from steadfit.models.config import LANGUAGE_MODEL_DEFAULTS, AWDLSTMConfig
 from steadfit.models.language_model import LanguageModel
-from steadfit.training.devices import has_fast_bf16, precision
 from steadfit.training.penalty_terms import Penalties, PenaltyTally, Sizes
 
 REPETITIONS = 5
@@ -90,5 +89,5 @@ def _states_dtype(device: torch.device) -> torch.dtype:
     sizes = {"emb_sz": 8, "n_hid": 8, "n_layers": 1}
     config = AWDLSTMConfig.from_defaults(LANGUAGE_MODEL_DEFAULTS, 16, 1.0, sizes)
     model = LanguageModel(config).to(device)
-    with precision(device, has_fast_bf16(device)):
+    with torch.autocast(device.type, torch.bfloat16):
         return model(torch.full((2, 3), 9, device=device), None).hidden.dtype

@@ -52,7 +52,9 @@ def loaded(settings: dict[str, Any]) -> Predictor:
     torch.set_num_threads(settings["threads"])
     torch.manual_seed(0)
     vocab = Vocab(_read(settings["vocabulary"]))
-    config = AWDLSTMConfig.from_defaults(CLASSIFIER_DEFAULTS, len(vocab))
+    config = AWDLSTMConfig.from_defaults(
+        CLASSIFIER_DEFAULTS, len(vocab), 1.0, settings.get("config")
+    )
     model = TextClassifier(config, 2).eval()
     with tempfile.TemporaryDirectory() as folder:
         saved = SavedModel(model, Tokenizer(vocab), ("neg", "pos"))

@@ -14,7 +14,6 @@ from steadfit import AWD_LSTM, language_model_learner, text_classifier_learner
 from steadfit.data.token_store import TokenStore, write_store
 from steadfit.notebook.data_bunch import DataBunch
 from steadfit.text.vocab import MARKERS, Vocab
-from steadfit.training.devices import has_fast_bf16
 from steadfit.training.events import Callback
 from steadfit.training.run import Run
 
@@ -59,7 +58,7 @@ def language_model(gate: Gate, settings: dict[str, Any]) -> None:
             AWD_LSTM,
             config=settings.get("config"),
             beta_norm=settings["beta_norm"],
-            bf16=has_fast_bf16(torch.device(settings["device"])),
+            bf16=True,
         )
         learn.objective.to(settings["device"])
         laps = Laps(gate, synchronizer(settings))
@@ -84,7 +83,7 @@ def classifier(gate: Gate, settings: dict[str, Any]) -> None:
         AWD_LSTM,
         drop_mult=0.5,
         beta_norm=settings["beta_norm"],
-        bf16=has_fast_bf16(torch.device(settings["device"])),
+        bf16=True,
     )
     learn.unfreeze()
     learn.objective.to(settings["device"])
