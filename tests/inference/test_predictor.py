@@ -32,7 +32,7 @@ TEXTS = [
 
 @pytest.fixture
 def predictor(classifier: TextClassifier, tokenizer: Tokenizer) -> Predictor:
-    return Predictor(classifier, tokenizer, CLASSES)
+    return Predictor(classifier, tokenizer, CLASSES, engine="float32")
 
 
 def plain(model: TextClassifier, ids: list[int]) -> Tensor:
@@ -71,7 +71,7 @@ def test_a_generator_is_read_once_and_not_all_at_once(
     monkeypatch.setattr(module, "SORTED_TOGETHER", 1)
     read: list[str] = []
     documents = (read.append(t) or predictor.tokenizer.encode(t) for t in TEXTS)
-    pieces = module.class_probabilities(predictor.model, documents, batch_size=2)
+    pieces = module.class_probabilities(predictor.engine, documents, batch_size=2)
     first = next(pieces)
     assert read == TEXTS[:2]
     torch.testing.assert_close(
@@ -83,7 +83,7 @@ def test_backwards_reads_each_document_from_its_end(
     classifier: TextClassifier, tokenizer: Tokenizer
 ) -> None:
     text = "the film was good"
-    got = Predictor(classifier, tokenizer, CLASSES, backwards=True).predict(text).probabilities
+    got = Predictor(classifier, tokenizer, CLASSES, True, "float32").predict(text).probabilities
     ids = tokenizer.encode(text)
     torch.testing.assert_close(got, plain(classifier, ids[::-1]), rtol=0, atol=1e-5)
     assert not torch.allclose(got, plain(classifier, ids), atol=1e-3)

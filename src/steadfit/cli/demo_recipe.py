@@ -16,6 +16,7 @@ from steadfit.data.lm_stream import LanguageModelStream
 from steadfit.data.prepare import prepare_tokens
 from steadfit.files.model_folder import SavedModel, save_model
 from steadfit.files.transfer import load_encoder
+from steadfit.kernels.precision import has_fast_bf16
 from steadfit.models.classifier import TextClassifier
 from steadfit.models.config import (
     CLASSIFIER_DEFAULTS,
@@ -27,7 +28,7 @@ from steadfit.report.norms import longest_rows, norm_curve, norm_drift
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.text.tokenizer import Tokenizer
 from steadfit.text.vocab import Vocab
-from steadfit.training.devices import generator_on, has_fast_bf16
+from steadfit.training.devices import generator_on
 from steadfit.training.engine import fit
 from steadfit.training.evaluation import evaluate
 from steadfit.training.history import History

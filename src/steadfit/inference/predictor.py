@@ -13,6 +13,7 @@ from torch import Tensor
 from steadfit.core.checks import whole_number
 from steadfit.core.errors import DataError
 from steadfit.files.model_folder import load_model
+from steadfit.inference.engines import Engine
 from steadfit.inference.modes import require_evaluation_mode
 from steadfit.models.classifier import TextClassifier
 from steadfit.text.tokenizer import Tokenizer
@@ -38,10 +39,11 @@ class Predictor:
         tokenizer: of the vocabulary the model was trained with.
         classes: names of the model's classes.
         backwards: whether the model reads texts from their end.
+        engine: `auto`, `float32`, `bf16` or `int8`; see `steadfit.inference.engines.Engine`.
 
     Raises:
         DataError: as many names as classes were not given; or the model is in training mode, when
-            a predictor is made or, later, when it is asked.
+            a predictor is made or, later, when it is asked; or that engine cannot run here.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Predictor:
         tokenizer: Tokenizer,
         classes: Sequence[str],
         backwards: bool = False,
+        engine: str = "auto",
     ) -> None:
         if len(classes) != model.n_classes:
             raise DataError(
@@ -57,21 +60,23 @@ class Predictor:
                 "give one for each."
             )
         require_evaluation_mode(model)
+        self.engine = Engine(model, engine)
         self.model = model
         self.tokenizer = tokenizer
         self.classes = tuple(classes)
         self.backwards = backwards
 
     @classmethod
-    def load(cls, folder: str | Path) -> Predictor:
+    def load(cls, folder: str | Path, engine: str = "auto") -> Predictor:
         """Read a classifier's model folder.
 
         Raises:
             FileFormatError: as `steadfit.files.model_folder.load_model`.
+            DataError: that engine cannot run here.
         """
         saved = load_model(folder, kind="classifier")
         assert isinstance(saved.model, TextClassifier)
-        return cls(saved.model, saved.tokenizer, saved.classes, saved.backwards)
+        return cls(saved.model, saved.tokenizer, saved.classes, saved.backwards, engine)
 
     def predict(self, text: str) -> Prediction:
         """Label one text, of any length; an empty one is classified too."""
@@ -92,7 +97,7 @@ class Predictor:
             raise DataError("predict_many was given one string; give a list of texts.")
         require_evaluation_mode(self.model)
         documents = (self._ids(text) for text in texts)
-        parts = list(class_probabilities(self.model, documents, batch_size))
+        parts = list(class_probabilities(self.engine, documents, batch_size))
         return torch.cat(parts) if parts else torch.zeros(0, len(self.classes))
 
     def _ids(self, text: str) -> list[int]:
@@ -107,7 +112,7 @@ class Predictor:
 
 
 def class_probabilities(
-    model: TextClassifier, documents: Iterable[Sequence[int]], batch_size: int = 32
+    engine: Engine, documents: Iterable[Sequence[int]], batch_size: int = 32
 ) -> Iterator[Tensor]:
     """Yield `(documents, classes)` pieces in the order of `documents`.
 
@@ -118,12 +123,11 @@ def class_probabilities(
         DataError: a batch size below one.
     """
     whole_number("batch_size", batch_size, 1)
-    device = next(model.parameters()).device
     iterator = iter(documents)
     while part := _some(iterator, batch_size * SORTED_TOGETHER):
         order = sorted(range(len(part)), key=lambda i: len(part[i]))
         found = [
-            _batch_probabilities(model, [part[i] for i in batch], device)
+            _batch_probabilities(engine, [part[i] for i in batch])
             for batch in _cut(order, [len(document) for document in part], batch_size)
         ]
         yield torch.cat(found)[torch.tensor(order).argsort()]
@@ -151,12 +155,10 @@ def _some(documents: Iterator[Sequence[int]], most: int) -> list[Sequence[int]]:
     return taken
 
 
-@torch.inference_mode()
-def _batch_probabilities(
-    model: TextClassifier, documents: Sequence[Sequence[int]], device: torch.device
-) -> Tensor:
+def _batch_probabilities(engine: Engine, documents: Sequence[Sequence[int]]) -> Tensor:
     lengths = torch.tensor([len(document) for document in documents])
     tokens = torch.full((len(documents), int(lengths.max())), PAD)
     for row, document in enumerate(documents):
         tokens[row, : len(document)] = torch.tensor(document)
-    return model(tokens.to(device), lengths.to(device)).float().softmax(dim=1).cpu()
+    with engine.reading() as model:
+        return model(tokens.to(engine.device), lengths.to(engine.device)).softmax(dim=1).cpu()

@@ -22,11 +22,19 @@ from steadfit.core.atomic import atomic_file
 from steadfit.core.home import home
 
 SOURCES = Path(__file__).parent / "native"
-INSTRUCTIONS = ("avx512_f", "avx512_bw", "avx512_vl", "avx512_dq", "avx512_bf16", "amx_bf16")
+INSTRUCTIONS = (
+    "avx512_f",
+    "avx512_bw",
+    "avx512_vl",
+    "avx512_dq",
+    "avx512_bf16",
+    "amx_bf16",
+    "amx_int8",
+)
 _FLAGS = (
     *("-O3", "-std=c++17", "-shared", "-fPIC", "-fopenmp", "-fno-exceptions"),
     *("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512bf16", "-mfma"),
-    *("-mamx-tile", "-mamx-bf16"),
+    *("-mamx-tile", "-mamx-bf16", "-mamx-int8"),
 )
 _BUILD_SECONDS = 300
 
@@ -45,6 +53,8 @@ _SIGNATURES = {
     "steadfit_to_steps": "pnnnnnppnn",
     "steadfit_project": "pnnpnpn",
     "steadfit_lstm_forward": "nnnnppppppnnnn",
+    "steadfit_project_int8": "pnnpppnpn",
+    "steadfit_lstm_forward_int8": "nnnnpppppppnnn",
     "steadfit_lstm_backward": "nnnnppppnnpppn",
     "steadfit_input_gradient": "pnnnpnppn",
     "steadfit_weight_gradient": "pnnnpnnpfpn",

@@ -100,13 +100,15 @@ class TextClassifier(nn.Module):
                 f"Documents have {shortest} to {longest} tokens in a batch of {tokens.shape[1]} "
                 "steps; accepted are 1 to as many tokens as there are steps."
             )
-        weight = self.encoder.embedding.weight
-        pool = DocumentPool(len(ordered), self.encoder.units, like=weight)
+        like = self.encoder.initial_state(0)[-1][0]
+        pool = DocumentPool(len(ordered), self.encoder.units, like)
         for window in self._windows(tokens, order, ordered, generator):
             pool.add(window)
             if observe is not None:
                 observe(window)
-        logits: Tensor = self.head(pool.result(ordered).to(weight.dtype), generator)
+        # The head is small: in float32 it costs nothing, and a row depends on no other row.
+        with torch.autocast(tokens.device.type, enabled=False):
+            logits: Tensor = self.head(pool.result(ordered).to(like.dtype), generator)
         return logits[order.argsort()]
 
     def layer_groups(self) -> list[list[nn.Module]]:

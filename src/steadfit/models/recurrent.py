@@ -76,7 +76,7 @@ class AWDLSTM(nn.Module):
             x, layer_state = lstm(
                 x,
                 before[i],
-                _weights(layer),
+                layer_weights(layer),
                 locked_mask(x, input_p, training, generator),
                 config.weight_p if training else 0.0,
                 generator,
@@ -85,6 +85,7 @@ class AWDLSTM(nn.Module):
         return EncoderOutput(x, tuple(after))
 
 
-def _weights(layer: nn.Module) -> LSTMWeights:
+def layer_weights(layer: nn.Module) -> LSTMWeights:
+    """Return the weights of an `nn.LSTM` of one layer."""
     names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
     return LSTMWeights(*map(layer.get_parameter, names))

@@ -94,7 +94,10 @@ class TextClassifierLearner(Learner):
         return in_row_order(evaluate(self.objective, batches))
 
     def _predictor(self) -> Predictor:
-        return Predictor(self.model, self.tokenizer, self.data.classes, self.data.backwards)
+        # As `get_preds`, which judges in float32.
+        return Predictor(
+            self.model, self.tokenizer, self.data.classes, self.data.backwards, engine="float32"
+        )
 
 
 def language_model_learner(

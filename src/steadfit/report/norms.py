@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from steadfit.core.errors import DataError
-from steadfit.training.devices import device_of, precision, to_device
+from steadfit.training.devices import device_of, to_device
 from steadfit.training.evaluation import Batches
 
 SHORTEST = 20  # tokens: below, a tenth of a document is a single step
@@ -158,7 +158,7 @@ def _reading(model: nn.Module) -> Iterator[torch.device]:
     device = device_of(model)
     model.eval()
     try:
-        with torch.no_grad(), precision(device, bf16=False):
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):
             yield device
     finally:
         model.train(was_training)

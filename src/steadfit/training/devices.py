@@ -1,32 +1,11 @@
-"""Where and in which precision products are computed."""
+"""Where tensors are, and generators of random numbers of a fit's own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
-
-
-def has_fast_bf16(device: torch.device) -> bool:
-    """Tell whether the device multiplies bfloat16 matrices faster than float32 ones."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-
-
-@contextmanager
-def precision(device: torch.device, bf16: bool) -> Iterator[None]:
-    """Compute products in bfloat16 inside the block if `bf16`; weights and sums stay float32.
-
-    PyTorch's cache of weights in bfloat16 is not used: all threads share it, and one that leaves
-    its block empties it for all, which would change how another's gradients are added up.
-    """
-    with torch.autocast(device.type, torch.bfloat16, enabled=bf16, cache_enabled=False):
-        yield
 
 
 def generator_on(device: torch.device | None, *seed: int) -> Generator:

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from steadfit.core.errors import TrainingError
 from steadfit.core.progress import progress
-from steadfit.training.devices import device_of, precision, to_device
+from steadfit.kernels.precision import products_in_bf16
+from steadfit.training.devices import device_of, to_device
 from steadfit.training.evaluation import Batches, evaluate
 from steadfit.training.events import Callback, notify
 from steadfit.training.good_weights import DIVERGED
@@ -49,20 +50,21 @@ def fit(
     Raises:
         DataError: every layer is frozen, or two metrics have one name.
         TrainingError: a loss or gradient is not finite; the weights are the last ones before
-            the loss ran away. Or the checkpoints are of another fit.
+            the loss ran away. Or the checkpoints are of another fit, or in use by one.
     """
     run = Run(objective, train, valid, plan, history, metrics)
     objective.eval()
-    stage = None if stages is None else stages.open(run, callbacks)
-    if run.state.finished:
-        return run
-    try:
-        notify(callbacks, "on_fit_begin", run)
-        with nullcontext() if stage is None else stage.resumed():
-            _fit(run, callbacks, stage)
-    finally:
-        objective.eval()
-        run.optimizer.zero_grad(set_to_none=True)
+    with nullcontext() if stages is None else stages.locked():
+        stage = None if stages is None else stages.open(run, callbacks)
+        if run.state.finished:
+            return run
+        try:
+            notify(callbacks, "on_fit_begin", run)
+            with nullcontext() if stage is None else stage.resumed():
+                _fit(run, callbacks, stage)
+        finally:
+            objective.eval()
+            run.optimizer.zero_grad(set_to_none=True)
     return run
 
 
@@ -172,7 +174,7 @@ def _backward(run: Run, group: Sequence[Any], sizes: Sizes) -> tuple[Tensor, dic
     loss = torch.zeros((), device=device)
     penalties: dict[str, Tensor] = {}
     for batch in group:
-        with precision(device, run.plan.bf16):
+        with products_in_bf16(device, run.plan.bf16):
             on_device = to_device(batch, device)
             result = run.objective(on_device, run.state.recurrent, sizes, run.generator)
         result.total.backward()

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from steadfit.core.progress import progress
+from steadfit.kernels.precision import products_in_bf16
 from steadfit.models.outputs import State
-from steadfit.training.devices import device_of, precision, to_device
+from steadfit.training.devices import device_of, to_device
 from steadfit.training.metrics import Evaluation, Tally
 from steadfit.training.objective import Objective
 
@@ -40,7 +41,7 @@ def evaluate(objective: Objective, batches: Batches, bf16: bool = False) -> Eval
     try:
         for batch in progress(batches.epoch(0), "validating", total=len(batches)):
             batch = to_device(batch, device)
-            with precision(device, bf16):
+            with products_in_bf16(device, bf16):
                 scores = objective.score(batch, state)
             state = scores.state
             tally.add(scores.losses, scores.hits)

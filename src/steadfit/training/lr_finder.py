@@ -13,7 +13,8 @@ import torch
 
 from steadfit.core.checks import number, whole_number, yes_or_no
 from steadfit.core.errors import DataError, TrainingError
-from steadfit.training.devices import device_of, generator_on, precision, to_device
+from steadfit.kernels.precision import products_in_bf16
+from steadfit.training.devices import device_of, generator_on, to_device
 from steadfit.training.evaluation import Batches
 from steadfit.training.history import SmoothedLoss
 from steadfit.training.objective import Objective
@@ -80,7 +81,7 @@ def find_lr(
         move_to(optimizer, Point(lr, plan.moms[0]))
         batch = to_device(batch, device)
         optimizer.zero_grad(set_to_none=True)
-        with precision(device, plan.bf16):
+        with products_in_bf16(device, plan.bf16):
             result = trial(batch, state, trial.sizes(batch), generator)
         loss = float(result.loss.detach())
         if not math.isfinite(loss):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from steadfit.core.checks import whole_number
 from steadfit.core.console import say
 from steadfit.core.errors import SteadfitError, TrainingError
+from steadfit.core.lock import process_lock_or
 from steadfit.files.checkpoint import Checkpoint, keep_newest, newest_checkpoint, write_checkpoint
 from steadfit.training.events import Callback
 from steadfit.training.fit_file import claim
@@ -39,6 +40,22 @@ class Stages:
         self.folder = Path(folder).expanduser()
         self.every = every
         self.keep = keep
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other programs from the folder for as long as a fit takes.
+
+        Raises:
+            TrainingError: another one is at it, or the folder cannot be written.
+        """
+        busy = TrainingError(
+            f"{self.folder} is in use: another program is fitting with it just now. Wait until it "
+            "is done, stop it, or give another checkpoint_dir."
+        )
+        with ExitStack() as stack:
+            with _told(self.folder):
+                stack.enter_context(process_lock_or(busy, self.folder / "in-use.lock"))
+            yield
 
     def open(self, run: Run, callbacks: Sequence[Callback]) -> Stage:
         """Find how far the stage of this fit has come; take back the weights of a finished one.

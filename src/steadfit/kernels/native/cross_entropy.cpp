@@ -187,6 +187,10 @@ void steadfit_cross_entropy_gradients(const bf16* x, int64_t rows, const float* 
             for (int64_t from = 0; from < rows; from += kChunk) {
                 const int64_t here = std::min(kChunk, rows - from);
                 const int64_t deep = round_up(here, kDepth) / kDepth;
+                // Rows that no block reaches: what is zero on the other side must not meet a NaN here.
+                for (int64_t pair = 0; pair < kPairs; ++pair) {
+                    std::fill_n(by_word.get() + ((pair + 1) * deep - 1) * 2 * kTile, 2 * kTile, 0);
+                }
                 for (int64_t row0 = 0; row0 < here; row0 += kBlockRows) {
                     const int64_t real = std::min(kBlockRows, here - row0);
                     alignas(64) float sums[2 * kBlockRows * kRows];

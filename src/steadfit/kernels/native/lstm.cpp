@@ -8,35 +8,71 @@
 namespace steadfit {
 namespace {
 
-struct Layer {
-    int64_t steps, batch, units;  // units filled up
-    int64_t gates() const { return 4 * units; }
-    int64_t depth() const { return round_up(units, kDepth) / kDepth; }
-    int64_t row() const { return depth() * kDepth; }  // of hidden outputs
+// How hidden outputs are held for the next product, and what its sums are worth.
+template <typename T>
+struct Hidden;
+
+template <>
+struct Hidden<bf16> {
+    static void store(bf16* to, __m512 h) { store_bf16(to, h); }
+    static __m512 sum(const float* sums, const float*) { return _mm512_load_ps(sums); }
 };
 
-// The outputs of 16 units of one row at one step.
-inline void cell(const float* sums, int64_t block, bf16* gates, int64_t units, const float* bias,
-                 const float* c_before, float* c, bf16* h, float* output, int64_t real, bool keep) {
-    __m512 x[4];
-    for (int gate = 0; gate < 4; ++gate) {
-        const __m512 sum = _mm512_load_ps(sums + gate * block * kRows);
-        const __m512 b = _mm512_loadu_ps(bias + gate * units);
-        x[gate] = _mm512_add_ps(_mm512_add_ps(sum, b), load_bf16(gates + gate * units));
+// Outputs lie between -1 and 1, so one scale serves for all of them, whatever the batch.
+template <>
+struct Hidden<int8_t> {
+    static void store(int8_t* to, __m512 h) { store_int8(to, h, _mm512_set1_ps(127.f)); }
+    static __m512 sum(const float* sums, const float* scales) {
+        const __m512 number = _mm512_cvtepi32_ps(_mm512_load_si512(sums));
+        return _mm512_mul_ps(number, _mm512_loadu_ps(scales));
     }
-    const __m512 i = sigmoid16(x[0]), f = sigmoid16(x[1]), g = tanh16(x[2]), o = sigmoid16(x[3]);
-    const __m512 now = _mm512_fmadd_ps(f, _mm512_loadu_ps(c_before), _mm512_mul_ps(i, g));
-    const __m512 out = _mm512_mul_ps(o, tanh16(now));
-    _mm512_storeu_ps(c, now);
-    store_bf16(h, out);
-    _mm512_mask_storeu_ps(output, first_lanes(real), out);
-    if (keep) {
-        store_bf16(gates, i);
-        store_bf16(gates + units, f);
-        store_bf16(gates + 2 * units, g);
-        store_bf16(gates + 3 * units, o);
+};
+
+// Where a forward pass reads and writes; see `steadfit_lstm_forward`.
+template <typename T>
+struct Forward {
+    int64_t steps, batch, units, real_units;
+    const T* weight;
+    const float *scales, *bias;
+    bf16* gates;
+    T* h;
+    float *c, *output;
+    int64_t output_row, output_step;
+    bool keep;
+
+    int64_t depth() const { return round_up(units, kDepthOf<T>) / kDepthOf<T>; }
+    int64_t row() const { return depth() * kDepthOf<T>; }  // of hidden outputs
+
+    // 16 units of one row at one step, from the sums of their four gates.
+    void cell(int64_t t, int64_t row_number, int64_t unit, const float* sums, int64_t block) const {
+        const int64_t place = t * batch + row_number;
+        bf16* gate = gates + place * 4 * units + unit;
+        __m512 x[4];
+        for (int64_t n = 0; n < 4; ++n) {
+            const int64_t column = n * units + unit;
+            const __m512 from_h = Hidden<T>::sum(sums + n * block * kRows, scales + column);
+            const __m512 from_x = load_bf16(gate + n * units);
+            x[n] = _mm512_add_ps(_mm512_add_ps(from_h, _mm512_loadu_ps(bias + column)), from_x);
+        }
+        const __m512 i = sigmoid16(x[0]), f = sigmoid16(x[1]);
+        const __m512 g = tanh16(x[2]), o = sigmoid16(x[3]);
+        float* cells = c + place * units + unit;
+        const __m512 now = _mm512_fmadd_ps(f, _mm512_loadu_ps(cells), _mm512_mul_ps(i, g));
+        const __m512 out = _mm512_mul_ps(o, tanh16(now));
+        _mm512_storeu_ps(cells + batch * units, now);
+        Hidden<T>::store(h + (place + batch) * row() + unit, out);
+        if (output != nullptr) {
+            float* to = output + row_number * output_row + t * output_step + unit;
+            _mm512_mask_storeu_ps(to, first_lanes(real_units - unit), out);
+        }
+        if (keep) {
+            store_bf16(gate, i);
+            store_bf16(gate + units, f);
+            store_bf16(gate + 2 * units, g);
+            store_bf16(gate + 3 * units, o);
+        }
     }
-}
+};
 
 // The gradients before the gates of 16 units of one row at one step, written over the gates.
 inline void cell_gradient(bf16* gates, int64_t units, const float* c_before, const float* c,
@@ -73,6 +109,35 @@ inline void row_groups(int64_t batch, const Body& body) {
 
 inline int64_t tile_rows(int64_t batch) { return std::min(batch, kRows); }
 
+template <typename T>
+void forward(const Forward<T>& pass, int64_t threads) {
+    const int64_t row = pass.row(), depth = pass.depth(), pair = 2 * kTileOf<T> * depth;
+    Barrier barrier(threads);
+    parallel(threads, [&](int64_t thread, int64_t all) {
+        const Tiles tiles(tile_rows(pass.batch));
+        const Range blocks = share(pass.units / kRows, thread, all);
+        alignas(64) float sums[4 * kBlockRows * kRows];
+        for (int64_t t = 0; t < pass.steps; ++t) {
+            const T* before = pass.h + t * pass.batch * row;
+            for (int64_t n = blocks.begin; n < blocks.end; ++n) {
+                // To and fro: what was read last is still in the cache.
+                const int64_t block = t % 2 ? blocks.end - 1 - (n - blocks.begin) : n;
+                const T* right = pass.weight + 2 * block * pair;
+                row_groups(pass.batch, [&](int64_t first, int64_t real, int64_t groups) {
+                    const Left left = row_major(before + first * row, row);
+                    const int64_t rows = groups * kRows;
+                    multiply_rows(groups, left, right, depth, sums);
+                    multiply_rows(groups, left, right + pair, depth, sums + 2 * rows * kRows);
+                    for (int64_t r = 0; r < real; ++r) {
+                        pass.cell(t, first + r, block * kRows, sums + r * kRows, rows);
+                    }
+                });
+            }
+            barrier.wait();
+        }
+    });
+}
+
 }  // namespace
 }  // namespace steadfit
 
@@ -82,45 +147,25 @@ extern "C" {
 
 // gates (steps, batch, 4 * units): in, the input's projection; out, if `keep`, the gates.
 // h (steps + 1, batch, row) and c (steps + 1, batch, units) begin with the state before.
-// output (batch, steps, real units) in float32 at the given strides. Behind h there is room for 15
-// rows more.
+// output (batch, steps, real units) in float32 at the given strides, or null. Behind h there is room
+// for 15 rows more.
 void steadfit_lstm_forward(int64_t steps, int64_t batch, int64_t units, int64_t real_units,
                            const bf16* weight, const float* bias, bf16* gates, bf16* h, float* c,
                            float* output, int64_t output_row, int64_t output_step, int64_t keep,
                            int64_t threads) {
-    const Layer layer{steps, batch, units};
-    const int64_t row = layer.row(), depth = layer.depth(), pair = 2 * kTile * depth;
-    Barrier barrier(threads);
-    parallel(threads, [&](int64_t thread, int64_t all) {
-        const Tiles tiles(tile_rows(batch));
-        const Range blocks = share(units / kRows, thread, all);
-        alignas(64) float sums[4 * kBlockRows * kRows];
-        for (int64_t t = 0; t < steps; ++t) {
-            const bf16* before = h + t * batch * row;
-            bf16* after = h + (t + 1) * batch * row;
-            for (int64_t n = blocks.begin; n < blocks.end; ++n) {
-                // To and fro: what was read last is still in the cache.
-                const int64_t block = t % 2 ? blocks.end - 1 - (n - blocks.begin) : n;
-                const int64_t unit = block * kRows;
-                row_groups(batch, [&](int64_t first, int64_t real, int64_t groups) {
-                    const Left left = row_major(before + first * row, row);
-                    const int64_t rows = groups * kRows;
-                    const bf16* right = weight + 2 * block * pair;
-                    multiply_rows(groups, left, right, depth, sums);
-                    multiply_rows(groups, left, right + pair, depth, sums + 2 * rows * kRows);
-                    for (int64_t r = 0; r < real; ++r) {
-                        const int64_t place = t * batch + first + r;
-                        cell(sums + r * kRows, rows, gates + place * layer.gates() + unit, units,
-                             bias + unit, c + place * units + unit,
-                             c + (place + batch) * units + unit, after + (first + r) * row + unit,
-                             output + (first + r) * output_row + t * output_step + unit,
-                             real_units - unit, keep != 0);
-                    }
-                });
-            }
-            barrier.wait();
-        }
-    });
+    forward(Forward<bf16>{steps, batch, units, real_units, weight, nullptr, bias, gates, h, c, output,
+                          output_row, output_step, keep != 0},
+            threads);
+}
+
+// The same with weights and h in int8: `scales` (4 * units) say what a sum of products is worth.
+void steadfit_lstm_forward_int8(int64_t steps, int64_t batch, int64_t units, int64_t real_units,
+                                const int8_t* weight, const float* scales, const float* bias,
+                                bf16* gates, int8_t* h, float* c, float* output,
+                                int64_t output_row, int64_t output_step, int64_t threads) {
+    forward(Forward<int8_t>{steps, batch, units, real_units, weight, scales, bias, gates, h, c,
+                            output, output_row, output_step, false},
+            threads);
 }
 
 // gates: in, the gates; out, the gradients before them. dh and dc (batch, units): in, gradients of

@@ -110,6 +110,34 @@ void steadfit_project(const bf16* x, int64_t rows, int64_t row, const bf16* weig
     });
 }
 
+// The same in int8: `row_scales` (rows), or null for ones, times `scales` (4 * padded) say what a sum
+// of products is worth.
+void steadfit_project_int8(const int8_t* x, int64_t rows, int64_t row, const float* row_scales,
+                           const int8_t* weight, const float* scales, int64_t padded, bf16* gates,
+                           int64_t threads) {
+    parallel(threads, [&](int64_t thread, int64_t all) {
+        const Tiles tiles(std::min(rows, kRows));
+        const Range pairs = share(4 * padded / 32, thread, all);
+        product(row_major(x, row), rows, weight, row / kDepthOf<int8_t>, pairs,
+                [&](const float* sums, int64_t block, int64_t first, int64_t real, int64_t pair) {
+                    const __m512 low = _mm512_loadu_ps(scales + 32 * pair);
+                    const __m512 high = _mm512_loadu_ps(scales + 32 * pair + 16);
+                    for (int64_t r = 0; r < real; ++r) {
+                        const float scale = row_scales == nullptr ? 1.f : row_scales[first + r];
+                        const __m512 own = _mm512_set1_ps(scale);
+                        const float* sum = sums + r * kRows;
+                        const __m512 a = _mm512_cvtepi32_ps(_mm512_load_si512(sum));
+                        const __m512 b =
+                            _mm512_cvtepi32_ps(_mm512_load_si512(sum + block * kRows));
+                        const __m512i both =
+                            two_to_bf16(_mm512_mul_ps(_mm512_mul_ps(a, low), own),
+                                        _mm512_mul_ps(_mm512_mul_ps(b, high), own));
+                        _mm512_storeu_si512(gates + (first + r) * 4 * padded + 32 * pair, both);
+                    }
+                });
+    });
+}
+
 // x (batch, steps, features), contiguous, = gates (steps, batch, 4 * padded) @ weight, packed in
 // order 2, times mask (batch, features) if there is one.
 void steadfit_input_gradient(const bf16* gates, int64_t batch, int64_t steps, int64_t padded,

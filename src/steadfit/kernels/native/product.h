@@ -1,4 +1,4 @@
-// left (rows, 32 * depth) @ right (32 * depth, 32 * pairs) in bfloat16 with sums in float32.
+// left (rows, depth tiles) @ right (depth tiles, 32 * pairs).
 #pragma once
 
 #include "pack.h"
@@ -12,12 +12,12 @@ constexpr int64_t kBlockRows = 3 * kRows;    // rows that are multiplied at a ti
 // Calls store(sums, block, row, rows, pair) for each block of up to 48 rows and 32 columns, where
 // sums are (2, block, 16) and rows <= block of them are real. `right` holds `depth` pairs of tiles
 // for each of `pairs`.
-template <typename Store>
-inline void product(const Left& left, int64_t rows, const bf16* right, int64_t depth, Range pairs,
+template <typename T, typename Store>
+inline void product(const Left& left, int64_t rows, const T* right, int64_t depth, Range pairs,
                     const Store& store) {
     alignas(64) float sums[2 * kBlockRows * kRows];
-    const int64_t pair_size = 2 * kTile * depth;
-    const int64_t block = std::max<int64_t>(1, kCacheBytes / (2 * pair_size));
+    const int64_t pair_size = 2 * kTileOf<T> * depth;
+    const int64_t block = std::max<int64_t>(1, kCacheBytes / (2048 * depth));
     for (int64_t from = pairs.begin; from < pairs.end; from += block) {
         const int64_t to = std::min(from + block, pairs.end);
         for (int64_t row = 0; row < rows; row += kBlockRows) {

@@ -1,4 +1,5 @@
-// Matrix tiles of AMX: 16 rows of 64 bytes, multiplied 16 x 32 by 32 x 16 in bfloat16.
+// Matrix tiles of AMX: 16 rows of 64 bytes. In bfloat16 16 x 32 numbers are multiplied by 32 x 16 and
+// added up in float32, in int8 16 x 64 by 64 x 16 in int32.
 #pragma once
 
 #include <immintrin.h>
@@ -9,9 +10,15 @@
 namespace steadfit {
 
 constexpr int64_t kRows = 16;        // rows of a tile
-constexpr int64_t kDepth = 32;       // bfloat16 numbers in a row of a tile
-constexpr int64_t kTile = 512;       // bfloat16 numbers in a tile
 using bf16 = uint16_t;
+
+// Numbers in a row of a tile, and in a tile.
+template <typename T>
+constexpr int64_t kDepthOf = 64 / sizeof(T);
+template <typename T>
+constexpr int64_t kTileOf = kRows * kDepthOf<T>;
+constexpr int64_t kDepth = kDepthOf<bf16>;
+constexpr int64_t kTile = kTileOf<bf16>;
 
 inline int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
@@ -67,8 +74,10 @@ struct Left {
     int64_t row;         // from one row to the next
 };
 
-inline Left row_major(const bf16* data, int64_t stride) {
-    return {reinterpret_cast<const char*>(data), kRows * stride * 2, 2 * kDepth, stride * 2};
+template <typename T>
+inline Left row_major(const T* data, int64_t stride) {
+    const int64_t row = stride * static_cast<int64_t>(sizeof(T));
+    return {reinterpret_cast<const char*>(data), kRows * row, 64, row};
 }
 
 // Packed tiles: rows of tiles of `depth` tiles each.
@@ -76,11 +85,19 @@ inline Left tiled(const bf16* data, int64_t depth) {
     return {reinterpret_cast<const char*>(data), depth * kTile * 2, kTile * 2, 64};
 }
 
-// sums (16 * R, 32) = left (16 * R, 32 * depth) @ right, whose tiles lie as pairs: for each depth
+// Products of tiles of one kind, added to the tile of sums.
+#define STEADFIT_ADD_PRODUCT(sums, left, right)      \
+    if constexpr (sizeof(T) == 1) {                  \
+        _tile_dpbssd(sums, left, right);             \
+    } else {                                         \
+        _tile_dpbf16ps(sums, left, right);           \
+    }
+
+// sums (16 * R, 32) = left (16 * R, depth tiles) @ right, whose tiles lie as pairs: for each depth
 // the tile of columns 0 to 15, then that of 16 to 31. Sums are stored as two blocks of 16 columns,
-// (2, 16 * R, 16), or added to what is there.
-template <int R>
-inline void multiply(const Left& left, const bf16* right, int64_t depth, float* sums, bool add) {
+// (2, 16 * R, 16), or added to what is there. They are float32, or int32 for int8.
+template <int R, typename T>
+inline void multiply(const Left& left, const T* right, int64_t depth, float* sums, bool add) {
     constexpr int64_t block = R * kRows * kRows;
     const char* a = left.data;
     const char* b = reinterpret_cast<const char*>(right);
@@ -112,32 +129,32 @@ inline void multiply(const Left& left, const bf16* right, int64_t depth, float* 
         if constexpr (R == 1) {
             _tile_loadd(6, a, left.row);
             _tile_loadd(7, b, 64);
-            _tile_dpbf16ps(0, 6, 7);
+            STEADFIT_ADD_PRODUCT(0, 6, 7)
             _tile_loadd(7, b + 1024, 64);
-            _tile_dpbf16ps(1, 6, 7);
+            STEADFIT_ADD_PRODUCT(1, 6, 7)
         } else if constexpr (R == 2) {
             _tile_loadd(4, a, left.row);
             _tile_loadd(6, b, 64);
             _tile_loadd(5, a + left.next_rows, left.row);
             _tile_loadd(7, b + 1024, 64);
-            _tile_dpbf16ps(0, 4, 6);
-            _tile_dpbf16ps(2, 5, 6);
-            _tile_dpbf16ps(1, 4, 7);
-            _tile_dpbf16ps(3, 5, 7);
+            STEADFIT_ADD_PRODUCT(0, 4, 6)
+            STEADFIT_ADD_PRODUCT(2, 5, 6)
+            STEADFIT_ADD_PRODUCT(1, 4, 7)
+            STEADFIT_ADD_PRODUCT(3, 5, 7)
         } else {
             _tile_loadd(7, b, 64);
             _tile_loadd(6, a, left.row);
-            _tile_dpbf16ps(0, 6, 7);
+            STEADFIT_ADD_PRODUCT(0, 6, 7)
             _tile_loadd(6, a + left.next_rows, left.row);
-            _tile_dpbf16ps(2, 6, 7);
+            STEADFIT_ADD_PRODUCT(2, 6, 7)
             _tile_loadd(6, a + 2 * left.next_rows, left.row);
-            _tile_dpbf16ps(4, 6, 7);
+            STEADFIT_ADD_PRODUCT(4, 6, 7)
             _tile_loadd(7, b + 1024, 64);
-            _tile_dpbf16ps(5, 6, 7);
+            STEADFIT_ADD_PRODUCT(5, 6, 7)
             _tile_loadd(6, a + left.next_rows, left.row);
-            _tile_dpbf16ps(3, 6, 7);
+            STEADFIT_ADD_PRODUCT(3, 6, 7)
             _tile_loadd(6, a, left.row);
-            _tile_dpbf16ps(1, 6, 7);
+            STEADFIT_ADD_PRODUCT(1, 6, 7)
         }
         a += left.next_depth;
         b += 2048;
@@ -155,7 +172,8 @@ inline void multiply(const Left& left, const bf16* right, int64_t depth, float* 
 }
 
 // `multiply` for 1 to 3 tiles of rows.
-inline void multiply_rows(int64_t tiles, const Left& left, const bf16* right, int64_t depth,
+template <typename T>
+inline void multiply_rows(int64_t tiles, const Left& left, const T* right, int64_t depth,
                           float* sums, bool add = false) {
     if (tiles == 1) {
         multiply<1>(left, right, depth, sums, add);
@@ -165,5 +183,7 @@ inline void multiply_rows(int64_t tiles, const Left& left, const bf16* right, in
         multiply<3>(left, right, depth, sums, add);
     }
 }
+
+#undef STEADFIT_ADD_PRODUCT
 
 }  // namespace steadfit

@@ -23,6 +23,13 @@ inline void store_bf16(bf16* to, __m512 x) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), (__m256i)_mm512_cvtneps_pbh(x));
 }
 
+// Rounded to the nearest whole number of 1 / factor, at most 127 either way.
+inline void store_int8(int8_t* to, __m512 x, __m512 factor) {
+    const __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(x, factor));
+    const __m512i bounded = _mm512_max_epi32(whole, _mm512_set1_epi32(-127));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtsepi32_epi8(bounded));
+}
+
 // 32 neighbours of a row as bfloat16.
 inline __m512i two_to_bf16(__m512 first, __m512 second) {
     return (__m512i)_mm512_cvtne2ps_pbh(second, first);

@@ -1,0 +1,28 @@
+"""Products in bfloat16: where they are fast, and how they are switched on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    """Tell whether the device multiplies bfloat16 matrices faster than float32 ones."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+@contextmanager
+def products_in_bf16(device: torch.device, on: bool) -> Iterator[None]:
+    """Compute products in bfloat16 inside the block if `on`; weights and sums stay float32.
+
+    PyTorch's cache of weights in bfloat16 is not used: all threads share it, and one that leaves
+    its block empties it for all, which would change how another's gradients are added up.
+    """
+    with torch.autocast(device.type, torch.bfloat16, enabled=on, cache_enabled=False):
+        yield

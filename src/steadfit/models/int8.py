@@ -1,0 +1,61 @@
+"""An encoder whose weights were rounded to int8, for predicting."""
+
+from __future__ import annotations
+
+import copy
+
+from torch import Generator, Tensor, nn
+
+from steadfit.core.errors import DataError
+from steadfit.kernels.choose import native_problem
+from steadfit.kernels.native_int8 import lstm_stack_int8, quantize_layer, quantize_words
+from steadfit.models.classifier import TextClassifier
+from steadfit.models.outputs import EncoderOutput, State
+from steadfit.models.recurrent import AWDLSTM, layer_weights
+
+
+class Int8Encoder(nn.Module):
+    """Reads as the `AWDLSTM` it was made from, in a quarter of its memory; it cannot be trained.
+
+    Weights are rounded to 255 steps for each gate of each unit, words likewise, hidden outputs to
+    steps of 1 / 127. No step depends on what else stands in a batch, so a document's outputs are
+    the same to the bit alone and in any batch. Cell states and outputs are float32.
+    """
+
+    def __init__(self, encoder: AWDLSTM) -> None:
+        super().__init__()
+        self.config = encoder.config
+        self.units = encoder.units
+        self._words = quantize_words(encoder.embedding.weight)
+        self._layers = [
+            quantize_layer(layer_weights(layer), first=i == 0)
+            for i, layer in enumerate(encoder.rnns)
+        ]
+
+    def initial_state(self, batch: int) -> State:
+        """Return zeros for `batch` rows: what a document starts from."""
+        zeros = [self._words.scales.new_zeros(batch, layer.units) for layer in self._layers]
+        return tuple((z, z) for z in zeros)
+
+    def forward(
+        self, tokens: Tensor, state: State | None = None, generator: Generator | None = None
+    ) -> EncoderOutput:
+        """Read one window of tokens; arguments as `AWDLSTM.forward`, nothing is dropped."""
+        before = self.initial_state(len(tokens)) if state is None else state
+        return EncoderOutput(*lstm_stack_int8(tokens, self._words, self._layers, before))
+
+
+def in_int8(model: TextClassifier) -> TextClassifier:
+    """Return a classifier with an `Int8Encoder`; `model` is as it was and shares the head.
+
+    Raises:
+        DataError: the processor lacks an instruction, or the kernels cannot be built.
+    """
+    if problem := native_problem():
+        raise DataError(
+            f"Predicting in int8 needs the native kernels, and {problem}. Accepted here are auto, "
+            "float32 and bf16."
+        )
+    twin = copy.copy(model)
+    twin._modules = {**model._modules, "encoder": Int8Encoder(model.encoder).eval()}
+    return twin
