@@ -212,7 +212,7 @@ def outcome(folder: Path) -> dict[str, Any]:
         text = path.read_text("utf-8")
         read[path.name] = _rows(text) if path.suffix == ".csv" else _objects(text)
     read["predictions"] = json.loads((folder / "predictions.json").read_text("utf-8"))
-    for path in sorted(folder.glob("*-checkpoints/*")):
+    for path in sorted(folder.glob("*-checkpoints/stage-*")):
         read[str(path.relative_to(folder))] = len(list(path.iterdir()))  # none left half done
     return read
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import signal
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -448,3 +450,40 @@ def test_where_interrupts_are_ignored_they_stay_so(simple: Program) -> None:
 def test_counts_that_are_none_are_refused(settings: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(DataError, match="accepted is a whole number from 1"):
         Stages(tmp_path, **settings)
+
+
+def test_another_fit_in_the_same_folder_at_the_same_time_is_refused_and_changes_nothing(
+    simple: Program,
+) -> None:
+    refused: list[str] = []
+
+    def meanwhile() -> None:
+        before = [(path, path.read_bytes()) for path in simple.checkpoints.rglob("*.*")]
+        with pytest.raises(TrainingError, match="in use: another program") as caught:
+            simple.run()
+        refused.append(str(caught.value))
+        assert [(path, path.read_bytes()) for path in simple.checkpoints.rglob("*.*")] == before
+
+    simple.run(at=5, action=meanwhile)
+    assert len(refused) == 1
+    assert str(simple.checkpoints) in refused[0]
+    simple.run()  # it is free again
+
+
+def test_the_lock_of_a_program_that_was_killed_is_gone_with_it(simple: Program) -> None:
+    program = (
+        "import sys, time; from steadfit.training.stages import Stages\n"
+        "with Stages(sys.argv[1]).locked(): print('locked', flush=True); time.sleep(60)"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", program, str(simple.checkpoints)], stdout=subprocess.PIPE
+    )
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline().strip() == b"locked"
+        with pytest.raises(TrainingError, match="in use"):
+            simple.run()
+    finally:
+        other.kill()
+        other.communicate()
+    simple.run()

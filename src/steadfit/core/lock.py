@@ -36,6 +36,25 @@ def process_lock(path: str | Path) -> Iterator[None]:
         yield  # closing the file releases the lock
 
 
+@contextmanager
+def process_lock_or(busy: Exception, path: str | Path) -> Iterator[None]:
+    """Hold the lock file `path` while the block runs, or raise `busy` at once if another does.
+
+    Where the file system cannot lock files, nothing is locked.
+
+    Raises:
+        DiskError: when the file cannot be made there.
+    """
+    with _opened(Path(path)) as file:
+        try:
+            _acquire_at_once(file.fileno())
+        except (BlockingIOError, PermissionError):
+            raise busy from None
+        except OSError:
+            pass
+        yield
+
+
 def _opened(path: Path) -> IO[bytes]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,10 +66,13 @@ def _opened(path: Path) -> IO[bytes]:
 if sys.platform == "win32":
     import msvcrt
 
+    def _acquire_at_once(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+
     def _acquire(handle: int) -> None:
         while True:
             try:
-                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+                _acquire_at_once(handle)
                 return
             except PermissionError:  # held by another; the waiting kind gives up after 10 s
                 time.sleep(0.1)
@@ -60,3 +82,6 @@ else:
 
     def _acquire(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX)
+
+    def _acquire_at_once(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
