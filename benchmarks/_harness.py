@@ -44,8 +44,10 @@ class Asked:
         return low and (self.most is None or value <= self.most)
 
     def __str__(self) -> str:
-        bound = f">= {self.least:g}" if self.least is not None else f"<= {self.most:g}"
-        return bound + (f" (stretch {self.stretch:g})" if self.stretch is not None else "")
+        bounds = [f">= {self.least:g}"] if self.least is not None else []
+        bounds += [f"<= {self.most:g}"] if self.most is not None else []
+        hope = f" (stretch {self.stretch:g})" if self.stretch is not None else ""
+        return " and ".join(bounds) + hope
 
 
 @dataclass
