@@ -88,7 +88,8 @@ def lstm_stack_int8(
         )  # fmt: skip
         h = torch.zeros((steps + 1) * batch + _SLACK, _filled(padded), dtype=torch.int8)
         h[:batch, :units] = (h0 / _HIDDEN).round()
-        c = torch.zeros(steps + 1, batch, padded)
+        c = torch.empty(steps + 1, batch, padded)
+        c[0, :, units:] = 0
         c[0, :, :units] = c0
         last = layer is layers[-1]
         library().steadfit_lstm_forward_int8(

@@ -64,7 +64,8 @@ class _LSTM(torch.autograd.Function):
         if row > units:
             h[:, units:] = 0
         h[:batch, :units] = h0
-        c = torch.zeros(steps + 1, batch, padded)
+        c = torch.empty(steps + 1, batch, padded)
+        c[0, :, units:] = 0
         c[0, :, :units] = c0
         bias = torch.zeros(4, padded)
         bias[:, :units] = (bias_ih + bias_hh).view(4, units)

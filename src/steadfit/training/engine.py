@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from steadfit.core.errors import TrainingError
+from steadfit.core.memory import reused_memory
 from steadfit.core.progress import progress
 from steadfit.kernels.precision import products_in_bf16
 from steadfit.training.devices import device_of, to_device
@@ -54,7 +55,7 @@ def fit(
     """
     run = Run(objective, train, valid, plan, history, metrics)
     objective.eval()
-    with nullcontext() if stages is None else stages.locked():
+    with reused_memory(), nullcontext() if stages is None else stages.locked():
         stage = None if stages is None else stages.open(run, callbacks)
         if run.state.finished:
             return run
