@@ -56,12 +56,12 @@ def test_four_times_the_text_becomes_a_stream_in_the_same_memory(tmp_path: Path)
         print(json.dumps([figures["peak_mb"], figures["documents"]]))
     """
     peaks = {}
-    for size in (5, 20):
+    for size in (4, 16):
         text = tmp_path / f"{size}.txt"
         write_text(text, size * 1_000_000, common_words=20_000)
         peaks[size], documents = run(program, text, tmp_path / str(size))
-    assert documents > 10_000
-    assert peaks[20] < 1.03 * peaks[5]
+    assert documents > 9_000
+    assert peaks[16] < 1.03 * peaks[4]
 
 
 def test_nothing_of_the_words_let_go_waits_for_the_garbage_collector(tmp_path: Path) -> None:
@@ -141,6 +141,7 @@ def test_a_document_of_a_million_tokens_takes_50_mb_more_than_one_of_ten_thousan
         assert predictor.predict(text).label in ("a", "b")
         peaks.append(peak_mb())
     assert len(tokenizer.encode(text)) == 1_000_001
+    print(peaks)
     """
     )
     short, long = run(program)
