@@ -72,6 +72,8 @@ def lstm_stack_int8(
         The last layer's outputs `(batch, time, units)` in float32, and the state of each layer.
     """
     batch, steps = tokens.shape
+    if not tokens.numel():  # tiles of no row are a fault to the processor
+        return torch.zeros(batch, steps, layers[-1].units), tuple((h, c) for h, c in state)
     threads = torch.get_num_threads()
     flat = tokens.T.reshape(-1)
     rows = torch.empty(len(flat) + _SLACK, words.table.shape[1], dtype=torch.int8)
@@ -87,7 +89,7 @@ def lstm_stack_int8(
             padded, at(gates), threads,
         )  # fmt: skip
         h = torch.zeros((steps + 1) * batch + _SLACK, _filled(padded), dtype=torch.int8)
-        h[:batch, :units] = (h0 / _HIDDEN).round()
+        h[:batch, :units] = (h0 / _HIDDEN).round().clamp(-127, 127)
         c = torch.empty(steps + 1, batch, padded)
         c[0, :, units:] = 0
         c[0, :, :units] = c0
