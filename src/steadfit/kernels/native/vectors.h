@@ -42,22 +42,26 @@ inline __m512i pairs(__m512 upper, __m512 lower) {
     return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
 }
 
-// e to the x, to two units in the last place; 0 and infinity where it has no other value.
-inline __m512 exp16(__m512 x) {
+// e to the x for x of at most 88, to three units in the last place; 0 far below.
+inline __m512 exp_below(__m512 x) {
     // In this order of arguments a NaN stays a NaN.
-    x = _mm512_min_ps(_mm512_set1_ps(89.f), _mm512_max_ps(_mm512_set1_ps(-104.f), x));
+    x = _mm512_max_ps(_mm512_set1_ps(-104.f), x);
     const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), 0);
     __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);
     r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
-    __m512 p = _mm512_set1_ps(1.9875691500e-4f);
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.3981999507e-3f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(8.3334519073e-3f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.1665795894e-2f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.6666665459e-1f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.0000001201e-1f));
-    p = _mm512_fmadd_ps(_mm512_mul_ps(p, r), r, r);
-    return _mm512_scalef_ps(_mm512_add_ps(p, _mm512_set1_ps(1.f)), n);
+    // The polynomial of degree 6 nearest to e^r where |r| is at most half the logarithm of 2.
+    __m512 p = _mm512_set1_ps(1.394859279e-3f);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(8.375137268e-3f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.166621809e-2f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.666641538e-1f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.5f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.f));
+    return _mm512_scalef_ps(p, n);
 }
+
+// e to the x; infinity above.
+inline __m512 exp16(__m512 x) { return exp_below(_mm512_min_ps(_mm512_set1_ps(89.f), x)); }
 
 // 1 / x for finite x, by one step of Newton's method.
 inline __m512 reciprocal(__m512 x) {
