@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import hypothesis
 import pytest
 import torch
+
+from steadfit.kernels.choose import native_problem
 
 # The same few examples on every machine: a failure is never a matter of luck, and the run is short.
 hypothesis.settings.register_profile(
@@ -26,3 +29,26 @@ def steadfit_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STEADFIT_HOME", str(folder))
         yield folder
+
+
+@pytest.fixture
+def native() -> None:
+    """Skip where the native kernels cannot run."""
+    if problem := native_problem():
+        pytest.skip(f"no native kernels: {problem}")
+
+
+@pytest.fixture
+def on_threads() -> Callable[[int], AbstractContextManager[None]]:
+    """Give a context in which torch has another number of threads."""
+    before = torch.get_num_threads()
+
+    @contextmanager
+    def threads(count: int) -> Iterator[None]:
+        torch.set_num_threads(count)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+    return threads

@@ -29,7 +29,8 @@ class Engine:
         name: one of `ENGINES`.
 
     Raises:
-        DataError: no such engine, or int8 where it cannot run.
+        DataError: no such engine; or int8 where it cannot run, or for a model it cannot hold (see
+            `steadfit.models.int8.in_int8`).
     """
 
     def __init__(self, model: TextClassifier, name: str = "auto") -> None:
@@ -37,9 +38,7 @@ class Engine:
             raise DataError(f"engine is {name!r}; accepted are {', '.join(ENGINES)}.")
         self._device = _device(model)
         if name == "auto":
-            name = "bf16" if has_fast_bf16(self._device) else "float32"
-        if name == "int8" and self._device.type != "cpu":
-            raise DataError(f"int8 is for the CPU; the model is on {self._device}.")
+            name = automatic_engine(self._device)
         self.name = name
         self.model = in_int8(model) if name == "int8" else model
 
@@ -53,6 +52,11 @@ class Engine:
     def device(self) -> torch.device:
         """Where the model is."""
         return self._device
+
+
+def automatic_engine(device: torch.device) -> str:
+    """Return which engine `auto` is on a device."""
+    return "bf16" if has_fast_bf16(device) else "float32"
 
 
 def _device(model: nn.Module) -> torch.device:

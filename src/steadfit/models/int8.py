@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 
+import torch
 from torch import Generator, Tensor, nn
 
 from steadfit.core.errors import DataError
-from steadfit.kernels.choose import native_problem
+from steadfit.kernels.choose import choice, native_problem
 from steadfit.kernels.native_int8 import lstm_stack_int8, quantize_layer, quantize_words
 from steadfit.models.classifier import TextClassifier
 from steadfit.models.outputs import EncoderOutput, State
@@ -49,13 +50,34 @@ def in_int8(model: TextClassifier) -> TextClassifier:
     """Return a classifier with an `Int8Encoder`; `model` is as it was and shares the head.
 
     Raises:
-        DataError: the processor lacks an instruction, or the kernels cannot be built.
+        DataError: see `int8_problem`; or the model is not on the CPU, not in float32, or holds
+            numbers that are not finite, which rounding would hide.
     """
-    if problem := native_problem():
+    if problem := int8_problem():
         raise DataError(
             f"Predicting in int8 needs the native kernels, and {problem}. Accepted here are auto, "
             "float32 and bf16."
         )
+    for name, weight in model.encoder.named_parameters():
+        if weight.device.type != "cpu" or weight.dtype != torch.float32:
+            raise DataError(
+                f"int8 is for models in float32 on the CPU; encoder.{name} is {weight.dtype} on "
+                f"{weight.device}. Take model.float().cpu(), or another engine."
+            )
+        if not weight.isfinite().all():
+            raise DataError(
+                f"encoder.{name} holds numbers that are not finite, which have no place in int8; "
+                "take the weights from before they ran away."
+            )
     twin = copy.copy(model)
     twin._modules = {**model._modules, "encoder": Int8Encoder(model.encoder).eval()}
     return twin
+
+
+def int8_problem() -> str | None:
+    """Return why nothing can be read in int8 here; None if it can.
+
+    Raises:
+        DataError: `STEADFIT_KERNELS` is no choice.
+    """
+    return "plain kernels were chosen" if choice() == "plain" else native_problem()
