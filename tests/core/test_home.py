@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from steadfit.core.errors import DataError
-from steadfit.core.home import home
+from steadfit.core.home import home, write_problem
 
 
 def test_the_chosen_folder_wins_and_is_not_created(monkeypatch, tmp_path):
@@ -54,3 +56,13 @@ def test_a_user_without_a_home_is_told_which_variable_to_set(monkeypatch):
     monkeypatch.setattr(Path, "home", nowhere)
     with pytest.raises(DataError, match="STEADFIT_HOME"):
         home()
+
+
+def test_a_folder_that_takes_files_is_made_and_left_empty(tmp_path):
+    assert write_problem(tmp_path / "a" / "b") is None
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+def test_why_a_folder_takes_no_files_is_said_in_the_systems_words(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert write_problem(tmp_path / "file") == os.strerror(errno.EEXIST)

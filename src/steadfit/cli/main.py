@@ -92,3 +92,15 @@ def demo(
     from steadfit.cli.demo import run_demo
 
     run_demo(quick=quick, as_json=json, out=out, seed=seed, checkpoint_dir=checkpoint_dir)
+
+
+@app.command()
+def doctor(
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on one line instead of a table.")
+    ] = False,
+) -> None:
+    """Show what this machine offers, what of it is used, and what is lost."""
+    from steadfit.cli.doctor import run_doctor
+
+    run_doctor(as_json=json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from steadfit.core.errors import DataError
@@ -25,6 +26,17 @@ def home() -> Path:
         raise DataError(
             f"no folder for cached files ({error}); set STEADFIT_HOME to one that can be written"
         ) from error
+
+
+def write_problem(folder: Path) -> str | None:
+    """Return why no file can be written to a folder, which is created; None if one can."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
 
 
 def _cache() -> Path:

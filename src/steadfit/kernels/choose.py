@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,7 +19,36 @@ from steadfit.kernels.native_library import NativeError, library, missing_instru
 
 VARIABLE = "STEADFIT_KERNELS"
 CHOICES = ("auto", "plain", "native")
+LOSS = "Training and predicting take about two to four times as long."
 _chosen: str | None = None
+
+
+class Kernels(NamedTuple):
+    """Which kernels this process uses for products in bfloat16 on the CPU."""
+
+    chosen: str  # auto, plain or native; empty if it is none of them
+    used: str  # native or plain; empty if they are refused
+    reason: str  # a sentence: why these, and what is lost
+    library: str | None  # where the native ones lie, if they are used
+
+
+def describe() -> Kernels:
+    """Return which kernels are used and why; the native ones are built for it if need be."""
+    try:
+        chosen = choice()
+    except DataError as error:
+        return Kernels("", "", str(error), None)
+    if chosen == "plain":
+        return Kernels(chosen, "plain", f"Plain was chosen. {LOSS}", None)
+    problem = native_problem()
+    if problem is None:
+        reason = "This processor has the instructions, and they are built."
+        return Kernels(chosen, "native", reason, library()._name)
+    if chosen == "native":
+        return Kernels(chosen, "", f"Native was chosen, but {problem}.", None)
+    # Without the instructions nothing of it was to be had.
+    lost = "" if missing_instructions() else f" {LOSS}"
+    return Kernels(chosen, "plain", f"The native ones cannot be used: {problem}.{lost}", None)
 
 
 def use_kernels(choice: str) -> None:
@@ -87,10 +117,7 @@ def _require() -> str | None:
 
 @functools.cache
 def _say_once(problem: str) -> None:
-    say(
-        f"Steadfit's own kernels are not used: {problem}. Training and predicting take about two "
-        f"to four times as long. {VARIABLE}=plain silences this."
-    )
+    say(f"Steadfit's own kernels are not used: {problem}. {LOSS} {VARIABLE}=plain silences this.")
 
 
 def _checked(choice: str, where: str) -> str:

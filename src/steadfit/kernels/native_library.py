@@ -72,8 +72,19 @@ def missing_instructions() -> tuple[str, ...]:
     """Return the instructions that the kernels need and this processor has not."""
     if not sys.platform.startswith("linux"):
         return INSTRUCTIONS
+    has = instructions()
+    return tuple(name for name in INSTRUCTIONS if not has[name])
+
+
+def instructions() -> dict[str, bool]:
+    """Tell which of the instructions that matter for speed this processor has."""
     has: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return tuple(name for name in INSTRUCTIONS if not has.get(name))
+    return {name: bool(has.get(name)) for name in ("avx2", *INSTRUCTIONS)}
+
+
+def compiler() -> str | None:
+    """Return the path of the C++ compiler that would build the kernels; None if there is none."""
+    return next(filter(None, map(shutil.which, ("g++", "c++", "clang++"))), None)
 
 
 @functools.cache
@@ -83,7 +94,10 @@ def library() -> ctypes.CDLL:
     Raises:
         NativeError: the processor lacks an instruction, there is no compiler, or it fails.
     """
-    if missing := missing_instructions():
+    missing = missing_instructions()
+    if missing and not sys.platform.startswith("linux"):
+        raise NativeError(f"they are for Linux, and this is {sys.platform}")
+    if missing:
         raise NativeError(f"this processor has no {', '.join(missing)}")
     path = _built()
     try:
@@ -112,31 +126,29 @@ def _built() -> Path:
     path = home() / "kernels" / f"{digest.hexdigest()[:24]}.so"
     if path.exists():
         return path
-    compiler = next(filter(None, map(shutil.which, ("g++", "c++", "clang++"))), None)
-    if compiler is None:
+    found = compiler()
+    if found is None:
         raise NativeError("there is no C++ compiler (g++, c++ or clang++)")
     try:
         with tempfile.TemporaryDirectory() as folder, atomic_file(path) as out:
             fresh = Path(folder) / "kernels.so"
-            _build(compiler, [str(file) for file in files if file.suffix == ".cpp"], str(fresh))
+            _build(found, [str(file) for file in files if file.suffix == ".cpp"], str(fresh))
             out.write(fresh.read_bytes())
     except OSError as error:
         raise NativeError(f"{path} cannot be written ({error})") from error
     return path
 
 
-def _build(compiler: str, sources: list[str], out: str) -> None:
+def _build(program: str, sources: list[str], out: str) -> None:
     # Torch brings OpenMP along. A second copy would have threads of its own beside torch's.
     openmp = [str(file) for file in (Path(torch.__file__).parent / "lib").glob("libgomp*")]
-    command = [compiler, *_FLAGS, *sources, "-Wl,--as-needed", *openmp, "-o", out]
+    command = [program, *_FLAGS, *sources, "-Wl,--as-needed", *openmp, "-o", out]
     try:
         done = subprocess.run(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=_BUILD_SECONDS
         )
     except subprocess.TimeoutExpired as error:
-        raise NativeError(f"{compiler} took more than {_BUILD_SECONDS} s") from error
+        raise NativeError(f"{program} took more than {_BUILD_SECONDS} s") from error
     if done.returncode:
         lines = done.stderr.decode(errors="replace").splitlines() or ["no message"]
-        raise NativeError(
-            f"{compiler} failed: {next((x for x in lines if 'error' in x), lines[0])}"
-        )
+        raise NativeError(f"{program} failed: {next((x for x in lines if 'error' in x), lines[0])}")
