@@ -174,6 +174,11 @@ def double(layer: nn.LSTM) -> None:
         layer.weight_hh_l0.mul_(2)
 
 
+def set_one_number(layer: nn.LSTM) -> None:
+    with torch.no_grad():
+        layer.weight_hh_l0[5, 7] = 3
+
+
 def step(layer: nn.LSTM) -> None:
     for parameter in layer.parameters():
         parameter.grad = torch.ones_like(parameter)
@@ -196,7 +201,9 @@ def shorten(layer: nn.LSTM) -> None:
     layer.half().float()
 
 
-@pytest.mark.parametrize("change", [double, step, load, write_through_data, set_data, shorten])
+@pytest.mark.parametrize(
+    "change", [double, set_one_number, step, load, write_through_data, set_data, shorten]
+)
 def test_kept_tiles_follow_the_weights(change: Callable[[nn.LSTM], None]) -> None:
     torch.manual_seed(0)
     layer = nn.LSTM(20, 24)
