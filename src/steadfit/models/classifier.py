@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Generator, Tensor, nn
@@ -11,11 +12,13 @@ from steadfit.core.errors import DataError
 from steadfit.models.config import AWDLSTMConfig
 from steadfit.models.dropout import dropout
 from steadfit.models.initial import drawn
-from steadfit.models.outputs import DocumentWindow, State, detach_state
+from steadfit.models.outputs import DocumentWindow, EncoderOutput, State, detach_state
 from steadfit.models.pooling import DocumentPool
 from steadfit.models.recurrent import AWDLSTM
+from steadfit.models.shared_weight import shared_weight
 
 Observer = Callable[[DocumentWindow], None]
+Reader = Callable[[Tensor, State | None], EncoderOutput]
 
 HEAD_UNITS = 50
 HEAD_DROPOUT = 0.1
@@ -102,7 +105,10 @@ class TextClassifier(nn.Module):
             )
         like = self.encoder.initial_state(0)[-1][0]
         pool = DocumentPool(len(ordered), self.encoder.units, like)
-        for window in self._windows(tokens, order, ordered, generator):
+        read = partial(self.encoder, generator=generator)
+        if torch.is_grad_enabled():
+            read = partial(read, words=shared_weight(self.encoder.embedding.weight))
+        for window in self._windows(tokens, order, ordered, read):
             pool.add(window)
             if observe is not None:
                 observe(window)
@@ -116,7 +122,7 @@ class TextClassifier(nn.Module):
         return [[self.encoder.embedding], *([rnn] for rnn in self.encoder.rnns), [self.head]]
 
     def _windows(
-        self, tokens: Tensor, order: Tensor, lengths: Tensor, generator: Generator | None
+        self, tokens: Tensor, order: Tensor, lengths: Tensor, read: Reader
     ) -> Iterator[DocumentWindow]:
         """Yield the windows of the documents `tokens[order]`, whose lengths fall."""
         training = torch.is_grad_enabled()
@@ -133,30 +139,28 @@ class TextClassifier(nn.Module):
                 state = _rows(state, slice(rows))
                 previous = previous[:rows]
             old = int((left > recent).sum()) if training else 0
-            hidden, state = self._read(window, state, old, generator)
+            hidden, state = self._read(window, state, old, read)
             real = left[:rows].clamp(max=window.shape[1])
             yield DocumentWindow(hidden, real, previous, old)
             state = detach_state(state)
             previous = hidden[:, -1].detach()  # only rows whose window was full go on
 
     def _read(
-        self, tokens: Tensor, state: State | None, old: int, generator: Generator | None
+        self, tokens: Tensor, state: State | None, old: int, read: Reader
     ) -> tuple[Tensor, State]:
         """Run the encoder on one window, on the first `old` documents without gradient."""
         if old == 0:
             rows, missing = len(tokens), _missing_rows(tokens)
             if missing and state is not None:
                 state = tuple((_filled(h, missing), _filled(c, missing)) for h, c in state)
-            hidden, after = self.encoder(_filled(tokens, missing), state, generator)
+            hidden, after = read(_filled(tokens, missing), state)
             return hidden[:rows], _rows(after, slice(rows))
         before = self.encoder.initial_state(len(tokens)) if state is None else state
         with torch.no_grad():
-            past, past_state = self.encoder(tokens[:old], _rows(before, slice(old)), generator)
+            past, past_state = read(tokens[:old], _rows(before, slice(old)))
         if old == len(tokens):
             return past, past_state
-        recent, recent_state = self.encoder(
-            tokens[old:], _rows(before, slice(old, None)), generator
-        )
+        recent, recent_state = read(tokens[old:], _rows(before, slice(old, None)))
         merged = tuple(
             (torch.cat([h0, h1]), torch.cat([c0, c1]))
             for (h0, c0), (h1, c1) in zip(past_state, recent_state, strict=True)

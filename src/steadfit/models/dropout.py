@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from steadfit.kernels.masks import keep_mask
+from steadfit.models.shared_weight import is_shared
 
 
 def dropout(x: Tensor, p: float, training: bool, generator: Generator | None = None) -> Tensor:
@@ -60,14 +61,14 @@ def embedding_dropout(
     a weight.
 
     Args:
-        weight: `(words, units)`.
+        weight: `(words, units)`, perhaps as `shared_weight` returned it.
         tokens: `(batch, time)`.
         p: probability to drop a word.
         training: without it, a plain look-up.
         padding_idx: the word whose row gets no gradient.
         generator: draws the mask.
     """
-    embedded = F.embedding(tokens, weight, padding_idx)
+    embedded = F.embedding(tokens, weight, padding_idx, sparse=is_shared(weight))
     if not training or p == 0:
         return embedded
     keep = keep_mask(weight.shape[:1], p, weight, generator)

@@ -55,7 +55,11 @@ class AWDLSTM(nn.Module):
         return tuple((z, z) for z in zeros)
 
     def forward(
-        self, tokens: Tensor, state: State | None = None, generator: Generator | None = None
+        self,
+        tokens: Tensor,
+        state: State | None = None,
+        generator: Generator | None = None,
+        words: Tensor | None = None,
     ) -> EncoderOutput:
         """Read one window of tokens.
 
@@ -64,10 +68,16 @@ class AWDLSTM(nn.Module):
                 the real tokens: what comes before it does not depend on it.
             state: from the window before; zeros if None.
             generator: draws the dropout masks in training; None is PyTorch's own.
+            words: the embedding as `shared_weight` returned it, where several calls share it.
         """
         config, training = self.config, self.training
         x = embedding_dropout(
-            self.embedding.weight, tokens, config.embed_p, training, config.pad_token, generator
+            self.embedding.weight if words is None else words,
+            tokens,
+            config.embed_p,
+            training,
+            config.pad_token,
+            generator,
         )
         before = self.initial_state(tokens.shape[0]) if state is None else state
         after = []

@@ -251,7 +251,9 @@ def load_learner(path: str | Path, file: str | None = None) -> Predictor | Write
     if isinstance(saved.model, LanguageModel):
         return Writer(saved.model, saved.tokenizer, saved.backwards)
     if isinstance(saved.model, TextClassifier):
-        return Predictor(saved.model, saved.tokenizer, saved.classes, saved.backwards)
+        return Predictor(
+            saved.model, saved.tokenizer, saved.classes, saved.backwards, engine="float32"
+        )
     raise FileFormatError(
         f"{folder} holds an encoder, which labels and writes nothing; load_learner reads what "
         "export or save wrote. Use learn.load_encoder for an encoder."
