@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 import torch
 
-from steadfit.kernels.choose import native_problem
+from steadfit.kernels.choose import VARIABLE, native_problem
 
 # The same few examples on every machine: a failure is never a matter of luck, and the run is short.
 hypothesis.settings.register_profile(
@@ -32,8 +32,9 @@ def steadfit_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def native() -> None:
-    """Skip where the native kernels cannot run."""
+def native(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use the native kernels whatever the environment says; skip where they cannot run."""
+    monkeypatch.delenv(VARIABLE, raising=False)
     if problem := native_problem():
         pytest.skip(f"no native kernels: {problem}")
 

@@ -84,6 +84,7 @@ def test_an_engine_that_is_none_is_refused_at_the_door(
 def test_int8_is_refused_with_the_reason_where_it_cannot_run(
     classifier: TextClassifier, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("STEADFIT_KERNELS", raising=False)
     problem = "this processor has no amx_int8"
     monkeypatch.setattr("steadfit.models.int8.native_problem", lambda: problem)
     with pytest.raises(DataError, match=rf"{problem}\. Accepted here are auto, float32 and bf16"):

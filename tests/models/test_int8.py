@@ -156,6 +156,7 @@ def test_an_encoder_takes_a_quarter_of_the_memory() -> None:
 def test_without_native_kernels_int8_is_refused_with_the_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delenv("STEADFIT_KERNELS", raising=False)
     monkeypatch.setattr(module, "native_problem", lambda: "there is no C++ compiler")
     with pytest.raises(DataError, match=r"there is no C\+\+ compiler\. Accepted here are auto"):
         in_int8(classifier())
