@@ -214,6 +214,14 @@ def test_a_fit_that_follows_a_resumed_one_does_not_cut_its_log(simple: Program) 
     assert disturbed.run() == wanted
 
 
+def test_what_a_killed_writer_left_of_a_fit_file_is_swept_away(simple: Program) -> None:
+    simple.run()
+    leftover = simple.checkpoints / "stage-0000" / ".fit.json.0123456789ab.part"
+    leftover.write_text("{")
+    simple.run()
+    assert not leftover.exists()
+
+
 def test_only_the_last_checkpoints_stay(simple: Program) -> None:
     with pytest.raises(Killed):
         simple.run(at=4)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from steadfit.core.atomic import write_json
 from steadfit.core.errors import TrainingError
+from steadfit.kernels.choose import describe
 from steadfit.models.classifier import TextClassifier
 from steadfit.models.language_model import LanguageModel
 from steadfit.training.devices import device_of
@@ -32,6 +33,8 @@ def claim(file: Path, run: Run, callbacks: Sequence[Callback]) -> list[Any] | No
     Raises:
         TrainingError: the file describes another fit, or is damaged.
     """
+    for leftover in file.parent.glob(f".{file.name}.*"):
+        leftover.unlink(missing_ok=True)  # of a writer that was killed; the folder is locked
     # Through JSON, as what it is compared with.
     fit = json.loads(json.dumps(fingerprint(run, callbacks)))
     if not file.exists():
@@ -85,6 +88,7 @@ def _made_with(run: Run) -> dict[str, Any]:
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "device": device_of(run.model).type,
+        "kernels": describe().used if run.plan.bf16 else "plain",
     }
 
 
