@@ -35,18 +35,18 @@ def test_counts_and_ids_are_those_of_plain_counting(documents, most, max_vocab, 
         for document, counted in documents:
             numbers.append(np.array([interning[word] for word in document], np.uint32))
             before = dict(interning)
-            kept = interning.document_done(numbers[-1], counted)
+            freed = interning.document_done(numbers[-1], counted)
             assert len(interning) < most
-            if kept is not None:
+            if freed is not None:
                 assert before.items() >= interning.items()
-                assert kept == [number in interning.values() for number in range(len(kept))]
+                assert freed >= {*before.values()} - {*interning.values()}
+                assert freed.isdisjoint(interning.values())
         interning.end_span()
         vocab = interning.counted(max_vocab, min_freq)
         counter = Counter(word for document, counted in documents if counted for word in document)
         assert vocab == Vocab.from_counts([*counter], [*counter.values()], max_vocab, min_freq)
-        tables = [
-            interning.table(span, vocab) for span in interning.spans for _ in range(span.documents)
-        ]
+        spans = zip(interning.spans, interning.tables(vocab), strict=True)
+        tables = [table for span, table in spans for _ in range(span.documents)]
         ids = [table[document].tolist() for table, document in zip(tables, numbers, strict=True)]
         assert ids == [vocab.ids(document) for document, _ in documents]
 
@@ -65,13 +65,14 @@ def test_frequent_words_keep_their_numbers_and_others_get_those_of_rare_ones():
     with tempfile.TemporaryFile() as file:
         interning = Interning(file, 4)
         spans = []
-        for text in ("a b c c a", "d b", "e a b c", "f a f f g a g h"):
+        for text in ("a b c c a", "d b", "e a b c", "f a f f f g a g h", "c d"):
             numbers = [interning[word] for word in text.split()]
             interning.document_done(np.array(numbers, np.uint32), True)
             spans.append((numbers, dict(interning)))
         assert spans == [
             ([0, 1, 2, 2, 0], {"a": 0, "b": 1, "c": 2}),
-            ([3, 1], {"a": 0, "b": 1}),
-            ([2, 0, 1, 3], {}),
-            ([0, 1, 0, 0, 2, 1, 2, 3], {"f": 0, "a": 1}),
+            ([3, 1], {"a": 0, "b": 1, "c": 2}),
+            ([3, 0, 1, 2], {"a": 0, "b": 1, "c": 2}),
+            ([3, 0, 3, 3, 3, 4, 0, 4, 5], {"a": 0, "b": 1, "f": 3}),
+            ([2, 4], {"a": 0, "b": 1, "f": 3}),
         ]

@@ -6,6 +6,7 @@ import json
 import tempfile
 import time
 import warnings
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -220,11 +221,11 @@ def _tokenize(
     encode = WordEncoder(interning.__getitem__)
     lengths = Gathered()
     for text in texts:
-        numbers = np.array(encode(text), np.uint32)
+        numbers = np.frombuffer(array("I", encode(text)), np.uint32)
         file.write(numbers.tobytes())
-        kept = interning.document_done(numbers, bool(counted[len(lengths)]))
-        if kept is not None:
-            encode.forget(kept)
+        freed = interning.document_done(numbers, bool(counted[len(lengths)]))
+        if freed is not None:
+            encode.forget(freed)
         lengths.append(len(numbers))
     interning.end_span()
     return lengths.numbers()
@@ -241,8 +242,7 @@ def _remapped(
 ) -> Iterator[NDArray[np.int64]]:
     file.seek(0)
     begin = 0
-    for span in interning.spans:
-        table = interning.table(span, vocab)
+    for span, table in zip(interning.spans, interning.tables(vocab), strict=True):
         for length in map(int, lengths[begin : begin + span.documents]):
             yield table[np.frombuffer(file.read(4 * length), np.uint32)]
         begin += span.documents

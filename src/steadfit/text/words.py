@@ -9,7 +9,7 @@ gives the argument for the only rule whose sign is not obvious.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import chain, islice
 from operator import eq
 from threading import Lock
@@ -76,14 +76,12 @@ class WordEncoder:
         self._bos = token_id("xxbos")
         self._memo = _Memo(self._ids)
 
-    def forget(self, kept: Sequence[bool]) -> None:
-        """Ask again for each id `i` unless `kept[i]`; no other thread may be in a text."""
+    def forget(self, freed: Set[int]) -> None:
+        """Ask again for each of these ids; no other thread may be in a text."""
         before = self._memo
         self._bos = self._token_id("xxbos")
         self._memo = _Memo(self._ids)
-        self._memo.update(
-            (piece, ids) for piece, ids in before.items() if all(kept[one] for one in ids)
-        )
+        self._memo.update({piece: ids for piece, ids in before.items() if freed.isdisjoint(ids)})
         self._memo.wordless = before.wordless & self._memo.keys()
         self._memo.repeating = before.repeating & self._memo.keys()
 
@@ -144,9 +142,9 @@ class WordEncoder:
         return result
 
     def _ids(self, piece: str) -> tuple[int, ...]:
-        token_id = self._token_id
+        tokens = _tokens(piece)
         with self._lock:
-            return tuple([token_id(token) for token in _tokens(piece)])
+            return tuple(map(self._token_id, tokens))
 
 
 def _tokens(piece: str) -> Sequence[str]:
@@ -253,8 +251,9 @@ def _repeats(string: str, pieces: list[str], memo: _Memo) -> bool:
     of these to the fourth word each piece equals the next but one. If it spans more, two pieces
     without a word character follow each other.
     """
-    if not memo.repeating.isdisjoint(pieces):
-        string = rm_useless_spaces(replace_rep(string))
+    if repeating := memo.repeating.intersection(pieces):
+        replaced = [replace_rep(piece) if piece in repeating else piece for piece in pieces]
+        string = rm_useless_spaces(" ".join(replaced))
     elif _TWICE not in bytes(map(eq, pieces, islice(pieces, 1, None))):
         if memo.wordless.isdisjoint(pieces):
             return False
