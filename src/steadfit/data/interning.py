@@ -99,11 +99,11 @@ class Interning(dict[str, int]):
         self._free = free[::-1].tolist()
         freed = frozenset(self._free)
         counts = self._counts.tolist()
-        rare = sorted(word for word, number in self.items() if number in freed)
-        self._write((word, count) for word in rare if (count := counts[self[word]]))
-        lasting = {word: number for word, number in self.items() if number not in freed}
-        self.clear()
-        self.update(lasting)
+        rare = [(word, counts[number]) for word, number in self.items() if number in freed]
+        for word, _ in rare:
+            del self[word]
+        rare.sort()
+        self._write(one for one in rare if one[1])
         self._lasting = len(self)
         self._counts[free] = 0
         self.spans.append(Span(self._documents, self._numbers, begin, middle, self._file.tell()))

@@ -78,12 +78,13 @@ class WordEncoder:
 
     def forget(self, freed: Set[int]) -> None:
         """Ask again for each of these ids; no other thread may be in a text."""
-        before = self._memo
+        memo = self._memo
+        gone = [piece for piece, ids in memo.items() if not freed.isdisjoint(ids)]
+        for piece in gone:
+            del memo[piece]
+        memo.wordless.difference_update(gone)
+        memo.repeating.difference_update(gone)
         self._bos = self._token_id("xxbos")
-        self._memo = _Memo(self._ids)
-        self._memo.update({piece: ids for piece, ids in before.items() if freed.isdisjoint(ids)})
-        self._memo.wordless = before.wordless & self._memo.keys()
-        self._memo.repeating = before.repeating & self._memo.keys()
 
     def __call__(self, text: str) -> list[int]:
         """Return the ids of the tokens of `text`, that of `xxbos` first."""
