@@ -15,11 +15,15 @@ _PART = 1 << 14  # numbers held as they come
 def compact(numbers: ArrayLike) -> NDArray[Any]:
     """Return numbers of at least 0 as a read-only array of the smallest unsigned type.
 
-    The sum of two may not fit into that type: widen them before calculating.
+    The sum of two may not fit into that type: widen them before calculating. What is such an array
+    already is not copied.
     """
     given = np.asarray(numbers)
     largest = int(given.max()) if given.size else 0
-    small = given.astype(np.min_scalar_type(largest))
+    kind = np.min_scalar_type(largest)
+    if given.dtype == kind and given.flags.owndata and not given.flags.writeable:
+        return given
+    small = given.astype(kind)
     small.flags.writeable = False
     return small
 
@@ -43,7 +47,9 @@ class Gathered:
 
     def numbers(self) -> NDArray[Any]:
         """Return them all, compact."""
-        return compact(np.concatenate([*self._parts, compact(self._last)]))
+        joined = np.concatenate([*self._parts, compact(self._last)])
+        joined.flags.writeable = False  # of the smallest type, for a part is
+        return joined
 
 
 def as_array(rows: Iterable[int]) -> NDArray[Any]:
