@@ -100,8 +100,9 @@ class Interning(dict[str, int]):
         freed = frozenset(self._free)
         counts = self._counts.tolist()
         rare = [(word, counts[number]) for word, number in self.items() if number in freed]
-        for word, _ in rare:
-            del self[word]
+        lasting = {word: number for word, number in self.items() if number not in freed}
+        self.clear()
+        self.update(lasting)
         rare.sort()
         self._write(one for one in rare if one[1])
         self._lasting = len(self)

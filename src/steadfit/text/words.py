@@ -79,11 +79,11 @@ class WordEncoder:
     def forget(self, freed: Set[int]) -> None:
         """Ask again for each of these ids; no other thread may be in a text."""
         memo = self._memo
-        gone = [piece for piece, ids in memo.items() if not freed.isdisjoint(ids)]
-        for piece in gone:
-            del memo[piece]
-        memo.wordless.difference_update(gone)
-        memo.repeating.difference_update(gone)
+        lasting = {piece: ids for piece, ids in memo.items() if freed.isdisjoint(ids)}
+        memo.clear()  # taking out one by one would leave the table with holes, and it would grow
+        memo.update(lasting)
+        memo.wordless = memo.wordless & memo.keys()
+        memo.repeating = memo.repeating & memo.keys()
         self._bos = self._token_id("xxbos")
 
     def __call__(self, text: str) -> list[int]:
