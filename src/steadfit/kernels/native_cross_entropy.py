@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from steadfit.core.errors import DataError
-from steadfit.kernels.native_library import at, library
+from steadfit.kernels.native_library import at, library, workspace
 
 _SLACK = 47  # rows that tiles may read behind a matrix; what is there does not matter
 
@@ -64,7 +64,7 @@ class _CrossEntropy(torch.autograd.Function):
         words, features = weight.shape
         wants = ctx.needs_input_grad
         d_x = torch.empty(len(norms), features) if wants[0] else None
-        d_weight = torch.empty_like(weight) if wants[1] else None
+        d_weight = workspace(words, features) if wants[1] else None
         d_bias = torch.empty_like(bias) if wants[2] else None
         library().steadfit_cross_entropy_gradients(
             at(x), len(norms), at(weight), at(bias), words, features, at(targets), at(norms),
@@ -86,7 +86,7 @@ def _checked(targets: Tensor, words: int) -> Tensor:
 def _filled(inputs: Tensor) -> Tensor:
     """Return rows in bfloat16, filled up to whole tiles, with room behind them."""
     rows, features = inputs.shape
-    x = torch.empty(rows + _SLACK, -(-features // 32) * 32, dtype=torch.bfloat16)
+    x = workspace(rows + _SLACK, -(-features // 32) * 32, dtype=torch.bfloat16)
     x[:rows, :features] = inputs
     x[:rows, features:] = 0
     return x

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from steadfit.kernels.native_library import at, library
+from steadfit.kernels.native_library import at, library, workspace
 from steadfit.kernels.weights import LSTMWeights
 
 _SLACK = 47  # rows that tiles may read behind a matrix; what is there does not matter
@@ -76,21 +76,21 @@ def lstm_stack_int8(
         return torch.zeros(batch, steps, layers[-1].units), tuple((h, c) for h, c in state)
     threads = torch.get_num_threads()
     flat = tokens.T.reshape(-1)
-    rows = torch.empty(len(flat) + _SLACK, words.table.shape[1], dtype=torch.int8)
+    rows = workspace(len(flat) + _SLACK, words.table.shape[1], dtype=torch.int8)
     torch.index_select(words.table, 0, flat, out=rows[: len(flat)])
     row_scales: Tensor | None = words.scales[flat]
     after = []
-    output = torch.empty(batch, steps, layers[-1].units)
+    output = workspace(batch, steps, layers[-1].units)
     for layer, (h0, c0) in zip(layers, state, strict=True):
         units, padded = layer.units, len(layer.bias) // 4
-        gates = torch.empty(len(flat), 4 * padded, dtype=torch.bfloat16)
+        gates = workspace(len(flat), 4 * padded, dtype=torch.bfloat16)
         library().steadfit_project_int8(
             at(rows), len(flat), rows.shape[1], at(row_scales), at(layer.ih), at(layer.ih_scales),
             padded, at(gates), threads,
         )  # fmt: skip
         h = torch.zeros((steps + 1) * batch + _SLACK, _filled(padded), dtype=torch.int8)
         h[:batch, :units] = (h0 / _HIDDEN).round().clamp(-127, 127)
-        c = torch.empty(steps + 1, batch, padded)
+        c = workspace(steps + 1, batch, padded)
         c[0, :, units:] = 0
         c[0, :, :units] = c0
         last = layer is layers[-1]

@@ -48,6 +48,7 @@ _KINDS = {
     "f": ctypes.c_float,
 }
 _SIGNATURES = {
+    "steadfit_prefer_large_pages": "pn",
     "steadfit_random_bits": "uwnpn",
     "steadfit_pack_gates": "pnnnnpfpn",
     "steadfit_to_steps": "pnnnnnppnn",
@@ -110,6 +111,13 @@ def library() -> ctypes.CDLL:
         function = getattr(loaded, name)
         function.argtypes, function.restype = [_KINDS[kind] for kind in kinds], None
     return loaded
+
+
+def workspace(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """Return a tensor of any numbers, on large pages where the system has them."""
+    tensor = torch.empty(shape, dtype=dtype)
+    library().steadfit_prefer_large_pages(tensor.data_ptr(), tensor.nbytes)
+    return tensor
 
 
 def at(tensor: torch.Tensor | None) -> int | None:

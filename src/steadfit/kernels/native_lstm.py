@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 from torch.utils.weak import WeakIdKeyDictionary
 
 from steadfit.kernels.masks import BitMask
-from steadfit.kernels.native_library import at, library
+from steadfit.kernels.native_library import at, library, workspace
 from steadfit.kernels.weights import LSTMWeights
 
 _SLACK = 16  # rows that tiles may read behind a matrix; what is there does not matter
@@ -55,21 +55,21 @@ class _LSTM(torch.autograd.Function):
         units, padded, threads = weights.units, weights.padded, torch.get_num_threads()
         row = -(-units // 32) * 32
         x = _steps_first(inputs, input_mask, threads)
-        gates = torch.empty(steps * batch + _SLACK, 4 * padded, dtype=torch.bfloat16)
+        gates = workspace(steps * batch + _SLACK, 4 * padded, dtype=torch.bfloat16)
         packed = _packed(weight_ih, units, _NATURAL, None, threads)
         library().steadfit_project(
             at(x), steps * batch, x.shape[1], at(packed), padded, at(gates), threads
         )
-        h = torch.empty((steps + 1) * batch + _SLACK, row, dtype=torch.bfloat16)
+        h = workspace((steps + 1) * batch + _SLACK, row, dtype=torch.bfloat16)
         if row > units:
             h[:, units:] = 0
         h[:batch, :units] = h0
-        c = torch.empty(steps + 1, batch, padded)
+        c = workspace(steps + 1, batch, padded)
         c[0, :, units:] = 0
         c[0, :, :units] = c0
         bias = torch.zeros(4, padded)
         bias[:, :units] = (bias_ih + bias_hh).view(4, units)
-        output = torch.empty(batch, steps, units)
+        output = workspace(batch, steps, units)
         packed = _packed(weight_hh, units, _BY_UNITS, weight_mask, threads)
         library().steadfit_lstm_forward(
             steps, batch, padded, units, at(packed), at(bias), at(gates), at(h), at(c),
@@ -106,7 +106,7 @@ class _LSTM(torch.autograd.Function):
         wants = ctx.needs_input_grad
         d_inputs = None
         if wants[0]:
-            d_inputs = torch.empty(batch, steps, ctx.features)
+            d_inputs = workspace(batch, steps, ctx.features)
             packed = _packed(ih, units, _ACROSS, None, threads)
             library().steadfit_input_gradient(
                 at(gates), batch, steps, padded, at(packed), ctx.features, at(input_mask),
@@ -145,7 +145,7 @@ def _steps_first(inputs: Tensor, mask: Tensor | None, threads: int) -> Tensor:
     if inputs.stride(2) != 1:
         inputs = inputs.contiguous()
     row = -(-features // 32) * 32
-    x = torch.empty(steps * batch + _SLACK, row, dtype=torch.bfloat16)
+    x = workspace(steps * batch + _SLACK, row, dtype=torch.bfloat16)
     library().steadfit_to_steps(
         at(inputs), batch, steps, features, inputs.stride(0), inputs.stride(1), at(mask), at(x),
         row, threads,
@@ -172,7 +172,7 @@ def _packed(weight: Tensor, units: int, order: int, mask: BitMask | None, thread
 def _pack(weight: Tensor, units: int, order: int, mask: BitMask | None, threads: int) -> Tensor:
     padded, columns = -(-units // 16) * 16, weight.shape[1]
     wide, deep = (columns, 4 * padded) if order == _ACROSS else (4 * padded, columns)
-    tiles = torch.empty(-(-wide // 32) * -(-deep // 32) * 1024, dtype=torch.bfloat16)
+    tiles = workspace(-(-wide // 32) * -(-deep // 32) * 1024, dtype=torch.bfloat16)
     weight = weight.contiguous()
     library().steadfit_pack_gates(
         at(weight), units, padded, columns, order, *_bits(mask), at(tiles), threads
@@ -184,7 +184,7 @@ def _weight_gradient(
     gates: Tensor, rows: int, x: Tensor, weight: Tensor, mask: BitMask | None, threads: int
 ) -> Tensor:
     units, columns = weight.shape[0] // 4, weight.shape[1]
-    gradient = torch.empty_like(weight, memory_format=torch.contiguous_format)
+    gradient = workspace(*weight.shape)
     library().steadfit_weight_gradient(
         at(gates), rows, units, gates.shape[1] // 4, at(x), columns, x.shape[1], *_bits(mask),
         at(gradient), threads,

@@ -23,7 +23,8 @@ Reader = Callable[[Tensor, State | None], EncoderOutput]
 HEAD_UNITS = 50
 HEAD_DROPOUT = 0.1
 FEWEST_ROWS = 4  # in bfloat16, measured on the CPU
-READING_WINDOW = 512  # without gradients a window's length changes memory, not values
+READING_WINDOW = 512  # at most; without gradients a window's length changes memory, not values
+SHORTEST_WINDOW = 32
 
 
 class TextClassifier(nn.Module):
@@ -126,15 +127,18 @@ class TextClassifier(nn.Module):
     ) -> Iterator[DocumentWindow]:
         """Yield the windows of the documents `tokens[order]`, whose lengths fall."""
         training = torch.is_grad_enabled()
-        step = self.bptt if training else max(self.bptt, READING_WINDOW)
-        recent = max(self.grad_tokens, step)
+        recent = max(self.grad_tokens, self.bptt)
         longest = int(lengths[0])
         state: State | None = None
         previous: Tensor | None = None
-        for start in range(0, longest, step):
+        end = 0
+        while end < longest:
+            start = end
             left = lengths - start
             rows = int((left > 0).sum())
-            window = tokens[order[:rows], start : min(start + step, longest)]
+            step = self.bptt if training else _reading_window(left[:rows])
+            end = min(start + step, longest)
+            window = tokens[order[:rows], start:end]
             if state is not None and previous is not None:
                 state = _rows(state, slice(rows))
                 previous = previous[:rows]
@@ -179,6 +183,15 @@ class Head(nn.Sequential):
             else:
                 x = layer(x)
         return x
+
+
+def _reading_window(left: Tensor) -> int:
+    """Return how far to read documents with so many tokens left, the longest first.
+
+    To where a quarter of them have ended, so that little padding is read behind them.
+    """
+    quarter = int(left[len(left) * 3 // 4])
+    return min(max(quarter, SHORTEST_WINDOW), READING_WINDOW)
 
 
 def _missing_rows(tokens: Tensor) -> int:

@@ -13,10 +13,18 @@ namespace steadfit {
 
 constexpr int64_t kLargePage = 2 << 20;
 
+// The layers go through many megabytes row by row: with small pages the processor looks up their
+// places as long as it computes.
+inline void prefer_large_pages(void* memory, int64_t bytes) {
+    const int64_t begin = round_up(reinterpret_cast<int64_t>(memory), kLargePage);
+    const int64_t end = (reinterpret_cast<int64_t>(memory) + bytes) / kLargePage * kLargePage;
+    if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+}
+
 inline void* allocate(int64_t bytes) {
-    if (bytes < kLargePage) return std::aligned_alloc(64, round_up(std::max<int64_t>(bytes, 64), 64));
-    void* memory = std::aligned_alloc(kLargePage, round_up(bytes, kLargePage));
-    if (memory != nullptr) madvise(memory, round_up(bytes, kLargePage), MADV_HUGEPAGE);
+    const int64_t page = bytes < kLargePage ? 64 : kLargePage;
+    void* memory = std::aligned_alloc(page, round_up(std::max(bytes, page), page));
+    if (memory != nullptr) prefer_large_pages(memory, round_up(bytes, page));
     return memory;
 }
 
