@@ -71,7 +71,7 @@ def test_plain_switches_them_off_without_building_them(
         use_kernels("plain")
     monkeypatch.setattr(choose, "library", lambda: pytest.fail("they were built"))
     assert used(monkeypatch) == []
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.usefixtures("native")
@@ -133,7 +133,7 @@ def test_without_the_instructions_pytorch_does_it_and_nothing_is_said(
 ) -> None:
     lacking(monkeypatch, "amx_bf16")
     assert used(monkeypatch) == []
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().err == ""
 
 
 def test_without_a_compiler_pytorch_does_it_and_one_line_says_why(
@@ -143,11 +143,11 @@ def test_without_a_compiler_pytorch_does_it_and_one_line_says_why(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("STEADFIT_HOME", str(tmp_path))
     assert used(monkeypatch) == []
-    (line,) = capsys.readouterr().out.splitlines()
+    (line,) = capsys.readouterr().err.splitlines()
     assert "no C++ compiler (g++, c++ or clang++)" in line
     assert "STEADFIT_KERNELS=plain" in line
     assert used(monkeypatch) == []
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().err == ""
     with pytest.raises(DataError, match=r"there is no C\+\+ compiler"):
         use_kernels("native")
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from steadfit.core.console import say
+from steadfit.core.console import note
 from steadfit.core.errors import DataError
 from steadfit.kernels.native_library import NativeError, library, missing_instructions
 
@@ -117,7 +117,7 @@ def _require() -> str | None:
 
 @functools.cache
 def _say_once(problem: str) -> None:
-    say(f"Steadfit's own kernels are not used: {problem}. {LOSS} {VARIABLE}=plain silences this.")
+    note(f"Steadfit's own kernels are not used: {problem}. {LOSS} {VARIABLE}=plain silences this.")
 
 
 def _checked(choice: str, where: str) -> str:

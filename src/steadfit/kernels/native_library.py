@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from steadfit.core.atomic import atomic_file
+from steadfit.core.console import note
 from steadfit.core.home import home
 
 SOURCES = Path(__file__).parent / "native"
@@ -137,6 +138,7 @@ def _built() -> Path:
     found = compiler()
     if found is None:
         raise NativeError("there is no C++ compiler (g++, c++ or clang++)")
+    note("Building Steadfit's kernels for this processor: once, for some seconds.")
     try:
         with tempfile.TemporaryDirectory() as folder, atomic_file(path) as out:
             fresh = Path(folder) / "kernels.so"
