@@ -39,12 +39,12 @@ _HOMES = {
     "notebook.text_data_bunch": ["TextClasDataBunch", "TextLMDataBunch"],
     "notebook.layers": ["flatten_model"],
     "notebook.penalty_names": ["RNNTrainer", "RNNTrainerNorm"],
+    "notebook.exported": ["load_learner"],
     "notebook.text_learners": [
         "AWD_LSTM",
         "awd_lstm_clas_config",
         "awd_lstm_lm_config",
         "language_model_learner",
-        "load_learner",
         "text_classifier_learner",
     ],
 }

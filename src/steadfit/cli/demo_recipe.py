@@ -16,6 +16,7 @@ from steadfit.data.lm_stream import LanguageModelStream
 from steadfit.data.prepare import prepare_tokens
 from steadfit.files.model_folder import SavedModel, save_model
 from steadfit.files.transfer import load_encoder
+from steadfit.inference.deviation import DOCUMENTS, int8_deviation
 from steadfit.kernels.precision import has_fast_bf16
 from steadfit.models.classifier import TextClassifier
 from steadfit.models.config import (
@@ -227,10 +228,13 @@ class ClassifierDemo:
 
     def save(self, folder: Path, metrics: Mapping[str, float]) -> Path:
         """Write the model folder."""
+        rows = _sample_rows(self.store.rows(VALID).tolist(), DOCUMENTS, self.seed)
+        found = int8_deviation(self.objective.model, (self.store[row].tolist() for row in rows))
         details = {
             "seed": self.seed,
             "penalties": asdict(self.objective.penalties),
             "data": {"set": "movie reviews", "demo": asdict(self.size)},
+            "int8": None if found is None else found._asdict(),
         }
         saved = SavedModel(
             self.objective.model, Tokenizer(self.vocab), CLASSES, False, details, metrics

@@ -39,6 +39,8 @@ def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     if metrics:
         lines += ["", "## Figures", "", "| figure | value |", "|---|---|"]
         lines += [f"| {name} | {_shown(value)} |" for name, value in metrics.items()]
+    if "int8" in config:
+        lines += ["", _deviation(config["int8"])]
     lines += ["", "## How it was made", "", "| setting | value |", "|---|---|"]
     for name in ("seed", "penalties", "data", "versions"):
         if name in config:
@@ -48,6 +50,16 @@ def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         "The folder holds no code: weights are safetensors, everything else is JSON or text.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _deviation(int8: Mapping[str, Any] | None) -> str:
+    if int8 is None:
+        return "How its probabilities differ when it is read in int8 was not measured."
+    return (
+        f"Read in int8, {int8['same_label']} of {int8['documents']} validation documents get the "
+        f"same label; probabilities differ by at most {int8['largest']:.2g}, {int8['mean']:.2g} on "
+        "average."
+    )
 
 
 def _shown(value: Any) -> str:

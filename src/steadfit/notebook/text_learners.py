@@ -1,18 +1,21 @@
-"""`language_model_learner`, `text_classifier_learner` and `load_learner`."""
+"""`language_model_learner` and `text_classifier_learner`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from torch import Tensor
 
-from steadfit.core.checks import a_path, whole_number
+from steadfit.core.checks import whole_number
 from steadfit.core.console import say
-from steadfit.core.errors import DataError, FileFormatError
-from steadfit.files.model_folder import load_model
+from steadfit.core.errors import DataError
+from steadfit.files.model_folder import save_model
 from steadfit.files.transfer import load_encoder, load_language_model
+from steadfit.inference.deviation import DOCUMENTS, int8_deviation
 from steadfit.inference.predictor import Prediction, Predictor
 from steadfit.inference.writer import Writer
 from steadfit.models.classifier import TextClassifier
@@ -26,6 +29,7 @@ from steadfit.models.recurrent import AWDLSTM
 from steadfit.notebook.data_bunch import DataBunch
 from steadfit.notebook.learner import Learner, Listener
 from steadfit.notebook.names import folder_name
+from steadfit.text.corpus import VALID
 from steadfit.training.devices import generator_on
 from steadfit.training.evaluation import evaluate, in_row_order
 from steadfit.training.metrics import AnyMetric, accuracy, perplexity
@@ -92,6 +96,24 @@ class TextClassifierLearner(Learner):
             raise DataError(f"get_preds({part!r}): accepted are 'valid' and 'train'.")
         batches = self._held_out() if part == "valid" else self.data.train_batches()
         return in_row_order(evaluate(self.objective, batches))
+
+    def export(self, name: str | Path = "export") -> Path:
+        """Write a model folder for `load_learner` and for people: weights, tokenizer, card.
+
+        The card says how far int8 is from float32 on some validation documents.
+        """
+        folder = self.path / folder_name(name)
+        saved = self._saved(self.model)
+        found = int8_deviation(self.model, self._some_held_out())
+        details = {**saved.details, "int8": None if found is None else found._asdict()}
+        return save_model(folder, replace(saved, details=details))
+
+    def _some_held_out(self) -> Iterator[list[int]]:
+        store = self.data.store
+        # Drawn, since documents often come in the order of their labels.
+        for row in np.random.default_rng(0).permutation(store.rows(VALID))[:DOCUMENTS]:
+            ids = store.checked(store[row]).tolist()
+            yield ids[::-1] if self.data.backwards else ids
 
     def _predictor(self) -> Predictor:
         # As `get_preds`, which judges in float32.
@@ -229,37 +251,6 @@ def text_classifier_learner(
     return learner
 
 
-def load_learner(path: str | Path, file: str | None = None) -> Predictor | Writer:
-    """Read what `export` wrote: a `Predictor` for a classifier, a `Writer` for a language model.
-
-    Args:
-        path: the model folder, or the folder it is in.
-        file: the model folder's name below `path`, as fastai takes it.
-
-    Raises:
-        FileFormatError: see `load_model`.
-    """
-    folder = a_path("path", path).expanduser()
-    if file is not None:
-        folder = folder / folder_name(file)
-    elif folder.suffix in (".pkl", ".pth"):
-        folder = folder.with_suffix("")
-    elif not (folder / "config.json").exists() and (folder / "export").is_dir():
-        folder = folder / "export"
-    _refuse_pickle(folder)
-    saved = load_model(folder)
-    if isinstance(saved.model, LanguageModel):
-        return Writer(saved.model, saved.tokenizer, saved.backwards)
-    if isinstance(saved.model, TextClassifier):
-        return Predictor(
-            saved.model, saved.tokenizer, saved.classes, saved.backwards, engine="float32"
-        )
-    raise FileFormatError(
-        f"{folder} holds an encoder, which labels and writes nothing; load_learner reads what "
-        "export or save wrote. Use learn.load_encoder for an encoder."
-    )
-
-
 def _check(data: object, arch: object, kind: str, maker: str, call: str) -> None:
     if arch is not AWDLSTM:
         raise DataError(f"{maker}: arch is {arch!r}; accepted is AWD_LSTM.")
@@ -282,17 +273,6 @@ def _folder(pretrained: object) -> str | Path | None:
         f"pretrained is {pretrained!r}; accepted are the folder of a language model and None. "
         "Nothing is downloaded."
     )
-
-
-def _refuse_pickle(folder: Path) -> None:
-    for ending in (".pkl", ".pth"):
-        file = folder.with_name(folder.name + ending)
-        if file.is_file() and not folder.exists():
-            raise FileFormatError(
-                f"{file} is a pickle, as fastai exports it. It can run code when opened, so it was "
-                "not opened. load_learner reads the folder that Steadfit's export wrote; train "
-                "again and export, or take the encoder over (docs/migrating.md)."
-            )
 
 
 def _bptt(bptt: int | None, data: DataBunch) -> int:
