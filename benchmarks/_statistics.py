@@ -29,6 +29,21 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
+def exact_mcnemar(only_first: int, only_second: int) -> float:
+    """Return the two-sided p of McNemar's exact test of two readers of the same documents.
+
+    Where both read equally well, a document that only one of them gets right is either's with
+    probability a half.
+
+    Args:
+        only_first: documents that the first got right and the second wrong.
+        only_second: the other way round.
+    """
+    count = only_first + only_second
+    tail = sum(math.comb(count, k) for k in range(min(only_first, only_second) + 1))
+    return min(1.0, 2 * tail / 2**count)
+
+
 def significant(value: float) -> float:
     """Round to four significant digits: more were not measured."""
     return float(f"{value:.4g}")

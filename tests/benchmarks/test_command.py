@@ -28,7 +28,7 @@ def test_an_unknown_benchmark_is_answered_by_the_list(capsys: pytest.CaptureFixt
     told = capsys.readouterr().err
     for name in ("lm-step", "clf-step", "predict", "latency", "tokenize", "penalties", "scale"):
         assert name in told
-    for name in ("long-document", "floor", "kill-storm", "prepare", "all"):
+    for name in ("long-document", "floor", "kill-storm", "prepare", "bf16", "engines", "all"):
         assert name in told
 
 
