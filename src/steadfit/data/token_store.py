@@ -127,7 +127,7 @@ class TokenStore:
             raise DataError(f"There is no part {part!r}: choose one of {', '.join(PARTS)}.")
         if self.split is None:
             return np.arange(len(self) if part == "train" else 0, dtype=np.int64)
-        return np.flatnonzero(self.split == PARTS.index(part)).astype(np.int64)
+        return np.flatnonzero(self.split == PARTS.index(part)).astype(np.int64, copy=False)
 
 
 def write_store(

@@ -77,9 +77,14 @@ class WordEncoder:
         self._memo = _Memo(self._ids)
 
     def forget(self, freed: Set[int]) -> None:
-        """Ask again for each of these ids; no other thread may be in a text."""
+        """Ask again for each of these ids; no other thread may be in a text.
+
+        Pieces of several tokens are let go, too: they would gather, and are soon made again.
+        """
         memo = self._memo
-        lasting = {piece: ids for piece, ids in memo.items() if freed.isdisjoint(ids)}
+        lasting = {
+            piece: ids for piece, ids in memo.items() if len(ids) < 2 and freed.isdisjoint(ids)
+        }
         memo.clear()  # taking out one by one would leave the table with holes, and it would grow
         memo.update(lasting)
         memo.wordless = memo.wordless & memo.keys()
