@@ -38,7 +38,7 @@ def run(options: Options) -> Report:
         ],
         options,
         unit="documents/s",
-        rounds=1 if options.quick else 4,
+        rounds=1 if options.quick else 3,
     )
     report = Report(conditions={**sizes, "reviews": count, "beta_norm": BETA_NORM})
     report.add_sides(found)

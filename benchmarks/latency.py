@@ -15,7 +15,7 @@ REVIEWS, LOW, HIGH = 400, 240, 260
 
 def run(options: Options) -> Report:
     """Measure both sides."""
-    pieces, rounds = (15, 2) if options.quick else (100, 5)
+    pieces, rounds = (15, 2) if options.quick else (50, 4)
     words, texts = str(vocabulary()), str(texts_file(of_length(LOW, HIGH, REVIEWS)))
     target = "benchmarks.sides.fastai_prediction:one"
     sides = [

@@ -22,14 +22,14 @@ DTYPES = ("float32", "bf16", "int8")
 def run(options: Options) -> Report:
     """Measure against fastai on the large sample, then against DistilBERT on the small one."""
     count, small = (QUICK_REVIEWS, QUICK_SMALL) if options.quick else (REVIEWS, SMALL)
-    rounds = 1 if options.quick else 3
+    rounds = 1 if options.quick else 2
     words, texts = str(vocabulary()), str(texts_file(sample(count)))
     report = Report(conditions={"reviews": count, "reviews_distilbert": small})
 
     target = "benchmarks.sides.fastai_prediction:many"
     peer_side = fastai("fastai float32", target, options, texts=texts, vocabulary=words)
     sides = [*our_sides("many", texts, words), peer_side]
-    found = measure(sides, options, unit="documents/s", rounds=rounds)
+    found = measure(sides, options, unit="documents/s", rounds=rounds, warm_up=0)
     report.add_sides(found)
     us, them = found.get("steadfit"), found.get("fastai float32")
     report.compare("ratio", us, them, Asked(least=2.2))
@@ -37,7 +37,7 @@ def run(options: Options) -> Report:
 
     few = str(texts_file(sample(small)))
     sides = [*our_sides("many", few, words), *_distilberts(few, options)]
-    found = measure(sides, options, unit="documents/s", rounds=rounds)
+    found = measure(sides, options, unit="documents/s", rounds=rounds, warm_up=0)
     report.sides.update({f"{n} ({small})": side.to_dict() for n, side in found.items()})
     us = found.get("steadfit")
     for dtype in DTYPES:

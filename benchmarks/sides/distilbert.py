@@ -36,6 +36,7 @@ def many(gate: Gate, settings: dict[str, Any]) -> None:
     model, tokenizer = _model(settings), _tokenizer(settings)
     texts = json.loads(Path(settings["texts"]).read_text(encoding="utf-8"))
     device = torch.device(settings["device"])
+    model(**tokenizer(texts[:1], truncation=True, return_tensors="pt").to(device))
     for _ in gate:
         began = time.perf_counter()
         ids = tokenizer(texts, truncation=True, max_length=LONGEST)["input_ids"]
