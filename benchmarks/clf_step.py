@@ -8,9 +8,13 @@ reads it whole.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from benchmarks._harness import Asked, Options, Report, fastai, measure
+from benchmarks._limits import encoder_products, limit, products_side
 from benchmarks._reviews import WORDS, prepared, sample
 from benchmarks._sides import ours
+from steadfit.data.token_store import TokenStore
 
 REVIEWS, QUICK_REVIEWS = 320, 64
 ROWS, STEPS, BETA_NORM = 32, 70, 50.0
@@ -35,15 +39,21 @@ def run(options: Options) -> Report:
             None
             if options.quick
             else fastai("fastai bf16", target, options, **sizes, arrays=str(arrays), bf16=True),
+            products_side(encoder_products(_tokens(store), ROWS, backward=True)),
         ],
         options,
         unit="documents/s",
         rounds=1 if options.quick else 3,
     )
     report = Report(conditions={**sizes, "reviews": count, "beta_norm": BETA_NORM})
-    report.add_sides(found)
+    report.add_sides({name: side for name, side in found.items() if name != "products"})
     us, float32 = found.get("steadfit"), found.get("fastai float32")
     report.compare("ratio", us, float32, Asked(least=2.5, stretch=3.0))
     report.compare("ratio_bf16", us, found.get("fastai bf16"))
     report.compare_memory("memory_ratio", us, float32)
+    report.figures["limit"] = limit(found["products"], found["steadfit"])
     return report
+
+
+def _tokens(store: Path) -> int:
+    return int(TokenStore.open(store).lengths.sum())

@@ -9,25 +9,12 @@ every operation between two products is one pass; `limit` is floor ÷ step.
 from __future__ import annotations
 
 import statistics
-from itertools import pairwise
-from typing import NamedTuple
 
 from benchmarks._harness import Asked, Options, Report, measure
+from benchmarks._limits import EMBEDDING, Product, best_seconds, encoder_products, layers
 from benchmarks._sides import ours
 from benchmarks._statistics import significant
 from benchmarks.lm_step import ROWS, STEPS, WORDS, our_side
-
-EMBEDDING, HIDDEN, LAYERS = 400, 1152, 3
-
-
-class Product(NamedTuple):
-    """A matrix product (m, k) × (k, n), made so many times in a step."""
-
-    name: str
-    m: int
-    k: int
-    n: int
-    times: int
 
 
 def run(options: Options) -> Report:
@@ -42,7 +29,7 @@ def run(options: Options) -> Report:
     step = statistics.median(found["steadfit"].seconds)
     # Best of all rounds: noise only ever slows down, and a floor is not to be exceeded.
     reports = found["floor"].reports
-    times = [min(report["products"][i] for report in reports) for i in range(len(listed))]
+    times = best_seconds(found["floor"])
     bandwidth = max(report["bandwidth"] for report in reports)
     memory = pointwise_bytes() / bandwidth
     report = Report(
@@ -69,26 +56,11 @@ def run(options: Options) -> Report:
     return report
 
 
-def layers() -> list[tuple[int, int]]:
-    """Return input and output size of each LSTM layer."""
-    return list(pairwise([EMBEDDING, *[HIDDEN] * (LAYERS - 1), EMBEDDING]))
-
-
 def products() -> list[Product]:
     """Return the matrix products of a step, forward and backward."""
-    tokens, found = ROWS * STEPS, []
-    for number, (n_in, n_out) in enumerate(layers()):
-        name, gates = f"layer {number}", 4 * n_out
-        found += [
-            Product(f"{name} inputs", tokens, n_in, gates, 1),
-            Product(f"{name} recurrence", ROWS, n_out, gates, STEPS),
-            Product(f"{name} recurrence backward", ROWS, gates, n_out, STEPS),
-            Product(f"{name} input weights", gates, tokens, n_in, 1),
-            Product(f"{name} recurrent weights", gates, tokens, n_out, 1),
-            Product(f"{name} inputs backward", tokens, gates, n_in, 1),
-        ]
+    tokens = ROWS * STEPS
     return [
-        *found,
+        *encoder_products(tokens, ROWS, backward=True),
         Product("decoder", tokens, EMBEDDING, WORDS, 1),
         Product("decoder backward", tokens, WORDS, EMBEDDING, 1),
         Product("decoder weights", WORDS, tokens, EMBEDDING, 1),

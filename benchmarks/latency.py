@@ -6,6 +6,7 @@ Reviews of about 250 words, another one each time, both models with the weights 
 from __future__ import annotations
 
 from benchmarks._harness import Asked, Measured, Options, Report, fastai, measure
+from benchmarks._limits import best_seconds, encoder_products, products_side
 from benchmarks._reviews import of_length, texts_file, vocabulary
 from benchmarks._statistics import percentile, significant
 from benchmarks.predict import our_sides
@@ -21,8 +22,10 @@ def run(options: Options) -> Report:
     sides = [
         *our_sides("one", texts, words),
         fastai("fastai", target, options, texts=texts, vocabulary=words),
+        products_side(encoder_products((LOW + HIGH) // 2, 1, backward=False)),
     ]
     found = measure(sides, options, unit="reviews/s", rounds=rounds, pieces=pieces)
+    products = sum(best_seconds(found.pop("products")))
     report = Report(conditions={"words": [LOW, HIGH], "predictions": pieces * rounds})
     for name, measured in found.items():
         # A round's speed is that of its median prediction: one that was disturbed says nothing.
@@ -34,6 +37,7 @@ def run(options: Options) -> Report:
     peer = found.get("fastai")
     report.compare("ratio", found.get("steadfit"), peer, Asked(least=5.0, stretch=8.0))
     report.compare("ratio_int8", found.get("steadfit int8"), peer)
+    report.figures["limit"] = significant(1000 * products / report.figures["steadfit_p50_ms"])
     return report
 
 

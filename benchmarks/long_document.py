@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._harness import Asked, Measured, Options, Report, measure
+from benchmarks._limits import encoder_products, limit, products_side
 from benchmarks._reviews import vocabulary
 from benchmarks._sides import HOME, Side, ours
 from benchmarks.scale import SMALL
@@ -35,9 +36,17 @@ def run(options: Options) -> Report:
         total = TEN_THOUSAND * (10 if config else 1)
         short = _side(f"{model}: short", SHORT, total // SHORT, config)
         sides = [short, *(_side(f"{model}: {n:,} tokens", n, 1, config) for n in lengths)]
+        products = products_side(encoder_products(TEN_THOUSAND, 1, backward=False))
         found = measure(
-            sides, options, unit="tokens/s", rounds=1, warm_up=0 if options.quick else 1
+            sides if config else [*sides, products],
+            options,
+            unit="tokens/s",
+            rounds=1,
+            warm_up=0 if options.quick else 1,
         )
+        if not config:
+            ten_thousand = found[sides[1].name]
+            report.figures["limit"] = limit(found.pop("products"), ten_thousand)
         report.add_sides(found)
         first, *_, last = (found[side.name] for side in sides)
         report.figures[f"{model}_growth_mb"] = _growth(found[sides[1].name], last)

@@ -8,11 +8,15 @@ texts with `get_preds` over a `test_dl`, in float32, its spaCy tokenizer include
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from benchmarks._harness import Asked, Options, Report, fastai, measure, peer
+from benchmarks._limits import encoder_products, limit, products_side
 from benchmarks._reviews import reviews, sample, texts_file, vocabulary
 from benchmarks._sides import Side, ours
+from steadfit.text.words import split_words
 
 REVIEWS, QUICK_REVIEWS = 2_000, 200
 SMALL, QUICK_SMALL = 128, 32
@@ -28,8 +32,10 @@ def run(options: Options) -> Report:
 
     target = "benchmarks.sides.fastai_prediction:many"
     peer_side = fastai("fastai float32", target, options, texts=texts, vocabulary=words)
-    sides = [*our_sides("many", texts, words), peer_side]
+    products = products_side(encoder_products(_tokens(texts), 64, backward=False))
+    sides = [*our_sides("many", texts, words), peer_side, products]
     found = measure(sides, options, unit="documents/s", rounds=rounds, warm_up=0)
+    report.figures["limit"] = limit(found.pop("products"), found["steadfit"])
     report.add_sides(found)
     us, them = found.get("steadfit"), found.get("fastai float32")
     report.compare("ratio", us, them, Asked(least=2.2))
@@ -44,6 +50,10 @@ def run(options: Options) -> Report:
         asked = Asked(least=10.0) if dtype == "float32" else None
         report.compare(f"ratio_distilbert_{dtype}", us, found.get(f"DistilBERT {dtype}"), asked)
     return report
+
+
+def _tokens(texts: str) -> int:
+    return sum(len(split_words(text)) for text in json.loads(Path(texts).read_text("utf-8")))
 
 
 def _distilberts(texts: str, options: Options) -> list[Side | None]:

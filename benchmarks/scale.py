@@ -38,7 +38,7 @@ def run(options: Options) -> Report:
     report.compare("speed_ratio", largest, smallest, Asked(least=0.9, most=1.1))
     report.compare_memory("memory_ratio", largest, smallest, Asked(most=1.05))
     slowest, fastest = (pick(max(m.speeds) for m in found.values()) for pick in (min, max))
-    report.figures["slowest_by_fastest"] = significant(slowest / fastest)
+    report.figures["limit"] = significant(slowest / fastest)
     return report
 
 

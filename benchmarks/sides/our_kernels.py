@@ -43,7 +43,7 @@ def floor(gate: Gate, settings: dict[str, Any]) -> None:
     device = torch.device(settings["device"])
     for _ in gate:
         began = time.perf_counter()
-        products = [_product(m, k, n, device) * times for m, k, n, times in settings["shapes"]]
+        products = _products(settings["shapes"], device)
         a, b, c = (torch.ones(COPIED, device=device) for _ in range(3))
         seconds = _best(lambda a=a, b=b, c=c: torch.add(a, b, out=c))
         bandwidth = 3 * COPIED * 4 / seconds
@@ -51,6 +51,19 @@ def floor(gate: Gate, settings: dict[str, Any]) -> None:
         gate.report(
             seconds=time.perf_counter() - began, work=1, products=products, bandwidth=bandwidth
         )
+
+
+def products(gate: Gate, settings: dict[str, Any]) -> None:
+    """Time matrix products in bfloat16."""
+    device = torch.device(settings["device"])
+    for _ in gate:
+        began = time.perf_counter()
+        found = _products(settings["shapes"], device)
+        gate.report(seconds=time.perf_counter() - began, work=1, products=found)
+
+
+def _products(shapes: list[list[float]], device: torch.device) -> list[float]:
+    return [_product(int(m), int(k), int(n), device) * times for m, k, n, times in shapes]
 
 
 def _product(m: int, k: int, n: int, device: torch.device) -> float:
