@@ -42,7 +42,7 @@ def run(options: Options) -> Report:
             options,
             unit="tokens/s",
             rounds=1,
-            warm_up=0 if options.quick else 1,
+            warm_up=0,
         )
         if not config:
             ten_thousand = found[sides[1].name]
