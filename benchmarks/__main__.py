@@ -1,4 +1,4 @@
-"""Run one benchmark, or all: `python -m benchmarks NAME [--quick] [--json]`."""
+"""Run one benchmark, or `all`, or make the `table`: `python -m benchmarks NAME [--quick]`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks._harness import Options, Report
 from benchmarks._results import RESULTS, lines, result, table, write
 from benchmarks._sides import SideError
 
-ALL = "all"
+ALL, TABLE = "all", "table"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -23,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options, name, as_json = _parse(arguments)
     if name == ALL:
         run_all(options)
+        return
+    if name == TABLE:
+        write_table(options.out or RESULTS)
         return
     module = importlib.import_module(f"benchmarks.{name.replace('-', '_')}")
     report = _run(module, options)
@@ -47,10 +50,15 @@ def run_all(options: Options) -> None:
         if subprocess.run(command, check=False).returncode:
             failed.append(name)
     if folder is not None:
-        (folder / "README.md").write_text(_page(folder), encoding="utf-8")
-        print(table(folder))
+        write_table(folder)
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}")
+
+
+def write_table(folder: Path) -> None:
+    """Make the table of what was written."""
+    (folder / "README.md").write_text(_page(folder), encoding="utf-8")
+    print(table(folder))
 
 
 def _run(module: ModuleType, options: Options) -> Report:
@@ -70,15 +78,16 @@ def names() -> list[str]:
 
 
 def _page(folder: Path) -> str:
-    return (
-        "# Benchmarks\n\nWritten by `python -m benchmarks all`. A ratio is the median over rounds, "
-        "its range behind; each file\nhas all rounds, versions and hardware.\n\n" + table(folder)
+    about = (
+        "Written by `python -m benchmarks all`, or by `table` from the files beside it. A ratio is the\n"
+        "median over rounds, its range behind; each file has all rounds, versions and hardware."
     )
+    return f"# Benchmarks\n\n{about}\n\n{table(folder)}"
 
 
 def _parse(arguments: Sequence[str] | None) -> tuple[Options, str, bool]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("name", choices=[*names(), ALL])
+    parser.add_argument("name", choices=[*names(), ALL, TABLE])
     parser.add_argument("--quick", action="store_true", help="fewer rounds, rougher figures")
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="of each side (2)")

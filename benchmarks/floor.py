@@ -52,7 +52,7 @@ def run(options: Options) -> Report:
         "floor_seconds": significant(floor),
         "limit": significant(floor / step),
     }
-    report.asked["limit"] = Asked(least=0.75)
+    report.asked["limit"] = Asked(least=0.75, stretch=0.85)
     return report
 
 

@@ -35,8 +35,9 @@ def run(options: Options) -> Report:
             report.figures[f"{name.replace(' ', '_')}_p{share}_ms"] = milliseconds
     report.add_sides(found)
     peer = found.get("fastai")
-    report.compare("ratio", found.get("steadfit"), peer, Asked(least=5.0, stretch=8.0))
-    report.compare("ratio_int8", found.get("steadfit int8"), peer)
+    asked = Asked(least=5.0, stretch=8.0)
+    report.compare("ratio", found.get("steadfit"), peer, asked)
+    report.compare("ratio_int8", found.get("steadfit int8"), peer, asked)
     report.figures["limit"] = significant(1000 * products / report.figures["steadfit_p50_ms"])
     return report
 
