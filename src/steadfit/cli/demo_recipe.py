@@ -45,6 +45,7 @@ NORM_DOCUMENTS = 64
 MOMS = (0.8, 0.7)
 LM_DROP_MULT = 0.3
 DROP_MULT = 0.25  # half the notebook's: so small a model has little to drop
+CLIP = 0.1  # at these rates one steep step of a classifier can undo its epoch
 PLAIN = Penalties(alpha=2.0, beta=1.0)
 STABILIZED = Penalties(alpha=2.0, beta=1.0, beta_norm=50.0)
 
@@ -202,7 +203,9 @@ class ClassifierDemo:
         """Train one epoch with the layer groups from `unfrozen` on, then judge the test reviews."""
         self.objective.penalties = penalties
         freeze_to(self.objective.model.layer_groups(), unfrozen)
-        plan = replace(_plan(1, lr, self.seed), stage=self._stage, first_epoch=self._stage)
+        plan = replace(
+            _plan(1, lr, self.seed), clip=CLIP, stage=self._stage, first_epoch=self._stage
+        )
         fit(self.objective, self.train, None, plan, self.history, stages=self._stages)
         self._stage += 1
         last = self.history.epochs[-1]
