@@ -229,6 +229,8 @@ def test_random_numbers_are_not_drawn_even_for_a_moment_by_prediction_and_prepar
     predictor.predict_many(TEXTS[:5])
     writer.predict("the", 3)
     writer.perplexities(TEXTS[:2])
+    saved = SavedModel(predictor.model, predictor.tokenizer, predictor.classes)
+    Predictor.load(save_model(tmp_path / "model", saved)).predict("the")
     texts = TextList.from_texts(TEXTS[:60], tmp_path).split_by_rand_pct(0.2, seed=1)
     list(texts.label_for_lm().databunch(bs=4, min_freq=1).train_batches().epoch(0))
     assert no_moment()

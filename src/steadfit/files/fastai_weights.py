@@ -92,8 +92,7 @@ def read_fastai(weights: str | Path, words: str | Path, backwards: bool = False)
     kind = LanguageModel if has_decoder else AWDLSTM
     with torch.device("meta"):
         check_weights(kind(config), tensors, path)
-    with torch.random.fork_rng(devices=[]):
-        model = kind(config)
+    model = kind(config, torch.Generator())
     fill(model, tensors)
     return SavedModel(model.eval(), Tokenizer(vocab), backwards=backwards)
 

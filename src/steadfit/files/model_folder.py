@@ -172,26 +172,28 @@ def _read_model(config: Mapping[str, Any], sizes: AWDLSTMConfig, weights: Path) 
             "copy of the whole folder."
         )
     # What a configuration asks for is compared with the file before memory is taken for it.
-    layers = sum(name.endswith("weight_hh_l0") for name in tensors)
-    if sizes.n_layers != layers:
+    if sizes.n_layers != (layers := sum(name.endswith("weight_hh_l0") for name in tensors)):
         raise FileFormatError(
             f"{weights} holds {layers} recurrent layers, the configuration names {sizes.n_layers}."
         )
     with torch.device("meta"):
         check_weights(_build(config, sizes), tensors, weights)
-    with torch.random.fork_rng(devices=[]):  # initial weights are drawn and thrown away
-        model = _build(config, sizes)
+    # Initial weights are drawn and thrown away, so not from the generator that all threads share.
+    model = _build(config, sizes, torch.Generator())
     fill(model, tensors)
     return model
 
 
-def _build(config: Mapping[str, Any], sizes: AWDLSTMConfig) -> Model:
+def _build(
+    config: Mapping[str, Any], sizes: AWDLSTMConfig, generator: torch.Generator | None = None
+) -> Model:
     if config["kind"] == "language-model":
-        return LanguageModel(sizes)
+        return LanguageModel(sizes, generator)
     if config["kind"] == "classifier":
         bias = config.get("head_bias", True)  # folders from before it could be left out lack it
-        return TextClassifier(sizes, len(config["classes"]), **config["reading"], head_bias=bias)
-    return AWDLSTM(sizes)
+        reading = {**config["reading"], "head_bias": bias, "generator": generator}
+        return TextClassifier(sizes, len(config["classes"]), **reading)
+    return AWDLSTM(sizes, generator)
 
 
 def _read_config(file: Path, kind: Kind | None) -> dict[str, Any]:
