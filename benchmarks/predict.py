@@ -32,7 +32,7 @@ def run(options: Options) -> Report:
 
     target = "benchmarks.sides.fastai_prediction:many"
     peer_side = fastai("fastai float32", target, options, texts=texts, vocabulary=words)
-    products = products_side(encoder_products(_tokens(texts), 64, backward=False))
+    products = products_side(encoder_products(_tokens(texts), 48, backward=False))
     sides = [*our_sides("many", texts, words), peer_side, products]
     found = measure(sides, options, unit="documents/s", rounds=rounds, warm_up=0)
     report.figures["limit"] = limit(found.pop("products"), found["steadfit"])
@@ -45,10 +45,12 @@ def run(options: Options) -> Report:
     sides = [*our_sides("many", few, words), *_distilberts(few, options)]
     found = measure(sides, options, unit="documents/s", rounds=rounds, warm_up=0)
     report.sides.update({f"{n} ({small})": side.to_dict() for n, side in found.items()})
-    us = found.get("steadfit")
+    us, in_int8 = found.get("steadfit"), found.get("steadfit int8")
     for dtype in DTYPES:
+        them = found.get(f"DistilBERT {dtype}")
         asked = Asked(least=10.0) if dtype == "float32" else None
-        report.compare(f"ratio_distilbert_{dtype}", us, found.get(f"DistilBERT {dtype}"), asked)
+        report.compare(f"ratio_distilbert_{dtype}", us, them, asked)
+        report.compare(f"ratio_int8_distilbert_{dtype}", in_int8, them, asked)
     return report
 
 

@@ -82,11 +82,11 @@ class Predictor:
         """Label one text, of any length; an empty one is classified too."""
         return self._prediction(self.probabilities([text])[0])
 
-    def predict_many(self, texts: Iterable[str], batch_size: int = 64) -> list[Prediction]:
+    def predict_many(self, texts: Iterable[str], batch_size: int = 48) -> list[Prediction]:
         """Label texts, in their order."""
         return [self._prediction(row) for row in self.probabilities(texts, batch_size)]
 
-    def probabilities(self, texts: Iterable[str], batch_size: int = 64) -> Tensor:
+    def probabilities(self, texts: Iterable[str], batch_size: int = 48) -> Tensor:
         """Return `(texts, classes)`, in the order of `texts`.
 
         Raises:
@@ -112,7 +112,7 @@ class Predictor:
 
 
 def class_probabilities(
-    engine: Engine, documents: Iterable[Sequence[int]], batch_size: int = 64
+    engine: Engine, documents: Iterable[Sequence[int]], batch_size: int = 48
 ) -> Iterator[Tensor]:
     """Yield `(documents, classes)` pieces in the order of `documents`.
 
