@@ -79,8 +79,9 @@ def names() -> list[str]:
 
 def _page(folder: Path) -> str:
     about = (
-        "Written by `python -m benchmarks all`, or by `table` from the files beside it. A ratio is\n"
-        "the median over rounds, its range behind; each file has all rounds, versions and hardware."
+        "Written by `python -m benchmarks all`, or by `table` from the files beside it. A ratio\n"
+        "is the median over rounds, its range behind; each file has all rounds, versions and\n"
+        "hardware."
     )
     return f"# Benchmarks\n\n{about}\n\n{table(folder)}"
 
