@@ -25,8 +25,8 @@ def reused_memory() -> Iterator[None]:
     """Keep freed memory of any size for the next request inside the block, and give it back after.
 
     A training step frees hundreds of megabytes and asks for them again. Blocks above 32 MB would go
-    back to the system each time, and every page of the next ones would be cleared and mapped anew:
-    a tenth of a fast step. Where the allocator is another than glibc's this does nothing.
+    back to the system each time, and every page of the next ones would be cleared and mapped anew.
+    Where the allocator is another than glibc's this does nothing.
     """
     global _blocks
     with _lock:

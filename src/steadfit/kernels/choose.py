@@ -19,7 +19,7 @@ from steadfit.kernels.native_library import NativeError, library, missing_instru
 
 VARIABLE = "STEADFIT_KERNELS"
 CHOICES = ("auto", "plain", "native")
-LOSS = "Training and predicting take about two to four times as long."
+LOSS = "Training and predicting in bfloat16 take several times as long."
 _chosen: str | None = None
 
 

@@ -31,7 +31,7 @@ class BitMask(NamedTuple):
 
 
 def bit_mask(rows: int, columns: int, p: float, generator: Generator | None) -> BitMask:
-    """Draw a mask by the native kernel: a thirtieth of the time and of the memory of `keep_mask`.
+    """Draw a mask by the native kernel, in a thirty-second of the memory of `keep_mask`.
 
     The generator gives a seed of 62 bits; numbers are made of it by Philox 4 x 32 with ten rounds
     (Salmon et al., 2011, "Parallel Random Numbers: As Easy as 1, 2, 3").
