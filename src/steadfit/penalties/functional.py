@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from steadfit.penalties.sums import activation_sums, norm_sums, temporal_sums
+from steadfit.penalties.sums import activation_sums, norm_sums, real_lengths, temporal_sums
 
 
 def activation_regularization(
@@ -15,7 +15,7 @@ def activation_regularization(
     Args:
         dropped: outputs of the last layer *after* dropout, (batch, time, units).
         alpha: weight of the penalty; the paper takes 2.
-        lengths: real steps a row, integers (batch,), with the padding behind them; or a bool mask
+        lengths: real steps a row, integers (batch,) from 1, with the padding behind them; or a bool mask
             (batch, time) that is true at real steps. None: every step is real. Integers are
             checked, which makes the host wait where they lie on a GPU; a mask is not.
 
@@ -27,7 +27,7 @@ def activation_regularization(
 
     Merity, McCann & Socher (2017), "Revisiting Activation Regularization for Language RNNs".
     """
-    return alpha * activation_sums(dropped, lengths).mean()
+    return alpha * activation_sums(dropped, real_lengths(lengths)).mean()
 
 
 def temporal_activation_regularization(
@@ -48,7 +48,7 @@ def temporal_activation_regularization(
 
     Merity, McCann & Socher (2017), "Revisiting Activation Regularization for Language RNNs".
     """
-    return beta * temporal_sums(h, lengths).mean()
+    return beta * temporal_sums(h, real_lengths(lengths)).mean()
 
 
 def norm_stabilizer(h: Tensor, beta: float, lengths: Tensor | None = None) -> Tensor:
@@ -71,4 +71,4 @@ def norm_stabilizer(h: Tensor, beta: float, lengths: Tensor | None = None) -> Te
 
     Krueger & Memisevic (2016), "Regularizing RNNs by Stabilizing Activations", equation 1.
     """
-    return beta * norm_sums(h, lengths).over_rows().mean()
+    return beta * norm_sums(h, real_lengths(lengths)).over_rows().mean()

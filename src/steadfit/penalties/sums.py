@@ -96,6 +96,20 @@ def norm_sums(
     return sums
 
 
+def real_lengths(lengths: Tensor | None) -> Tensor | None:
+    """Return `lengths`, which must not be zero; only a window has rows without a real step.
+
+    Raises:
+        ValueError: an integer length is below one.
+    """
+    if lengths is not None and lengths.dtype != torch.bool and (lengths < 1).any():
+        raise ValueError(
+            f"the shortest length is {int(lengths.min())}; a row has one real step or more. Leave "
+            "empty rows out, or add up windows, whose rows may have ended (see the sums)"
+        )
+    return lengths
+
+
 def _changes(after: Tensor, before: Tensor, real: Tensor | None) -> Sums:
     change = after - before
     if real is None:

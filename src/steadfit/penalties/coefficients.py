@@ -1,0 +1,46 @@
+"""Weights of a penalty: a number, or a schedule that gives one for each step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from numbers import Real
+
+Coefficient = float | Callable[[int], float]
+"""A number from zero, or a function of the step (0, 1, ...) that returns one."""
+
+
+def warm_up(coefficient: float, steps: int) -> Callable[[int], float]:
+    """Rise linearly from zero at step 0 to `coefficient` at step `steps`, and stay there.
+
+    Raises:
+        ValueError: the coefficient is not a number from zero, or `steps` is below one.
+    """
+    highest = checked(coefficient)
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise ValueError(f"steps is {steps!r}; a warm-up takes a whole number of steps, 1 or more")
+    return lambda step: highest * min(step / steps, 1.0)
+
+
+def coefficient_at(coefficient: Coefficient, step: int) -> float:
+    """Return the coefficient of a step.
+
+    Raises:
+        ValueError: it is not a finite number from zero.
+    """
+    return checked(coefficient(step) if callable(coefficient) else coefficient, step)
+
+
+def checked(value: object, step: int | None = None) -> float:
+    """Return a coefficient as a float.
+
+    Raises:
+        ValueError: it is not a finite number from zero.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value < math.inf:
+        where = "" if step is None else f" at step {step}"
+        raise ValueError(
+            f"the coefficient{where} is {value!r}; give a finite number from zero, or a function "
+            "of the step that returns one"
+        )
+    return float(value)
