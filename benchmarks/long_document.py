@@ -63,19 +63,20 @@ def _growth(short: Measured, long: Measured) -> float | str:
 
 def _side(name: str, tokens: int, documents: int, config: dict[str, Any]) -> Side:
     words = vocabulary()
-    path = _write(tokens, documents, words)
+    files = [str(_write(tokens, number, words)) for number in range(documents)]
     target = "benchmarks.sides.our_streams:documents"
-    return ours(name, target, file=str(path), vocabulary=str(words), config=config)
+    return ours(
+        name, target, files=files, work=tokens * documents, vocabulary=str(words), config=config
+    )
 
 
-def _write(tokens: int, documents: int, vocabulary: Path) -> Path:
-    """Write documents of common words, each a token, as lines of JSON."""
+def _write(tokens: int, number: int, vocabulary: Path) -> Path:
+    """Write a document of common words, each a token; xxbos is the first one."""
     itos = json.loads(vocabulary.read_text(encoding="utf-8"))
     plain = [word for word in itos[9:3000] if word.isascii() and word.isalpha() and len(word) > 3]
-    path = HOME / f"long-{tokens}-{documents}.jsonl"
-    rng = np.random.default_rng(tokens)
-    with open(path, "w", encoding="utf-8") as file:
-        for _ in range(documents):
-            places = rng.integers(len(plain), size=tokens - 1)
-            file.write(json.dumps(" ".join(plain[place] for place in places)) + "\n")
+    path = HOME / "long" / f"{tokens}-{number}.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng([tokens, number])
+    places = rng.integers(len(plain), size=tokens - 1)
+    path.write_text(" ".join(plain[place] for place in places), encoding="utf-8")
     return path

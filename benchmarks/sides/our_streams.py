@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -41,16 +40,13 @@ def epoch(gate: Gate, settings: dict[str, Any]) -> None:
 
 
 def documents(gate: Gate, settings: dict[str, Any]) -> None:
-    """Label the documents of a file, one at a time: a line of JSON each."""
+    """Label documents one at a time, each from a file of its own."""
     predictor = loaded(settings)
     for _ in gate:
-        tokens, began = 0, time.perf_counter()
-        with open(settings["file"], encoding="utf-8") as file:
-            for line in file:
-                text = json.loads(line)
-                assert predictor.predict(text).label in predictor.classes
-                tokens += text.count(" ") + 2  # words that are tokens each, and xxbos
-        gate.report(seconds=time.perf_counter() - began, work=tokens)
+        began = time.perf_counter()
+        for file in settings["files"]:
+            assert predictor.predict_file(file).label in predictor.classes
+        gate.report(seconds=time.perf_counter() - began, work=settings["work"])
 
 
 def _learner(data: DataBunch, settings: dict[str, Any]) -> LanguageModelLearner:

@@ -197,3 +197,28 @@ def test_a_model_in_training_mode_is_refused_and_left_so(
     assert classifier.head.training
     classifier.eval()
     assert torch.equal(predictor.probabilities(TEXTS), before)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("engine", ["float32", "auto"])
+def test_a_file_gets_what_its_text_gets(
+    classifier: TextClassifier, tokenizer: Tokenizer, tmp_path: Path, engine: str, backwards: bool
+) -> None:
+    predictor = Predictor(classifier, tokenizer, CLASSES, backwards, engine)
+    for text in [*TEXTS, " ".join(TEXTS) * 300]:  # the last: several blocks, many windows
+        path = tmp_path / "text.txt"
+        path.write_text(text, encoding="utf-8", newline="")
+        found, expected = predictor.predict_file(path), predictor.predict(text)
+        torch.testing.assert_close(found.probabilities, expected.probabilities, rtol=0, atol=1e-5)
+        assert found.label == expected.label
+
+
+def test_a_file_that_is_no_text_is_refused(predictor: Predictor, tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    with pytest.raises(DataError, match=r"text\.txt: cannot be read"):
+        predictor.predict_file(path)
+    path.write_bytes(b"good " * 20_000 + "é".encode("cp1252"))
+    with pytest.raises(DataError, match=r"byte 100000 \(0xe9\) is not utf-8.*cp1252"):
+        predictor.predict_file(path)
+    with pytest.raises(DataError, match="not known"):
+        predictor.predict_file(path, encoding="klingon")

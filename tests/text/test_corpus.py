@@ -6,6 +6,7 @@ import dataclasses
 import os
 import warnings
 from pathlib import Path
+from typing import IO
 
 import pytest
 from hypothesis import assume, given
@@ -238,13 +239,13 @@ def test_labels_can_be_given_and_must_be_as_many_as_the_texts():
 
 def test_no_step_reads_a_file_and_an_index_reads_one(reviews, monkeypatch):
     read: list[str] = []
-    read_bytes = Path.read_bytes
+    open_file = Path.open
 
-    def watched(path: Path) -> bytes:
+    def watched(path: Path, *mode: str) -> IO[bytes]:
         read.append(path.name)
-        return read_bytes(path)
+        return open_file(path, *mode)
 
-    monkeypatch.setattr(Path, "read_bytes", watched)
+    monkeypatch.setattr(Path, "open", watched)
     corpus = reviews.filter_by_folder(exclude="unsup").split_by_folder(valid="test")
     corpus = corpus.label_from_folder().part(TRAIN).select([1])
     assert read == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,8 @@ from steadfit.core.errors import DataError
 from steadfit.files.model_folder import load_model
 from steadfit.inference.engines import Engine
 from steadfit.inference.modes import require_evaluation_mode
-from steadfit.models.classifier import TextClassifier
+from steadfit.models.classifier import READING_WINDOW, TextClassifier
+from steadfit.text.file_texts import check_encoding, read_blocks
 from steadfit.text.tokenizer import Tokenizer
 from steadfit.text.vocab import PAD
 
@@ -82,6 +84,24 @@ class Predictor:
         """Label one text, of any length; an empty one is classified too."""
         return self._prediction(self.probabilities([text])[0])
 
+    def predict_file(self, path: str | Path, encoding: str = "utf-8") -> Prediction:
+        """Label the text of a file, which may be larger than memory: it is read bit by bit.
+
+        Raises:
+            DataError: the file cannot be read or holds bytes that are not `encoding`; or the model
+                was put into training mode.
+        """
+        check_encoding(encoding)
+        require_evaluation_mode(self.model)
+        ids: Iterable[Sequence[int]] = self.tokenizer.encode_blocks(
+            read_blocks(Path(path), encoding)
+        )
+        if self.backwards:  # it begins with the last token, so all are held, two to four bytes each
+            ids = [_reversed(ids)]
+        with self.engine.reading() as model:
+            logits = model.score_windows(_windows(ids, self.engine.device))
+        return self._prediction(logits[0].softmax(dim=0).cpu())
+
     def predict_many(self, texts: Iterable[str], batch_size: int = 48) -> list[Prediction]:
         """Label texts, in their order."""
         return [self._prediction(row) for row in self.probabilities(texts, batch_size)]
@@ -131,6 +151,27 @@ def class_probabilities(
             for batch in _cut(order, [len(document) for document in part], batch_size)
         ]
         yield torch.cat(found)[torch.tensor(order).argsort()]
+
+
+def _windows(parts: Iterable[Sequence[int]], device: torch.device) -> Iterator[Tensor]:
+    """Join the parts of a document, and cut it into windows."""
+    held: list[int] = []
+    for part in parts:
+        for start in range(0, len(part), READING_WINDOW):
+            held += part[start : start + READING_WINDOW]
+            if len(held) >= READING_WINDOW:
+                yield torch.tensor(held[:READING_WINDOW], device=device)
+                held = held[READING_WINDOW:]
+    if held:
+        yield torch.tensor(held, device=device)
+
+
+def _reversed(parts: Iterable[Sequence[int]]) -> Sequence[int]:
+    whole = array("I")
+    for part in parts:
+        whole.extend(part)
+    whole.reverse()
+    return whole
 
 
 def _cut(order: Sequence[int], lengths: Sequence[int], batch_size: int) -> Iterator[Sequence[int]]:

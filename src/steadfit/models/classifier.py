@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import torch
@@ -113,10 +113,43 @@ class TextClassifier(nn.Module):
             pool.add(window)
             if observe is not None:
                 observe(window)
+        return self._scores(pool, ordered, like.dtype, generator)[order.argsort()]
+
+    @torch.no_grad()
+    def score_windows(self, windows: Iterable[Tensor]) -> Tensor:
+        """Return logits `(1, classes)` of one document that comes in windows, in evaluation.
+
+        They are those of `forward` on the whole document; memory does not grow with it.
+
+        Args:
+            windows: word numbers `(time,)`, in the order of the text, at least one step each.
+
+        Raises:
+            DataError: there are no windows.
+        """
+        like = self.encoder.initial_state(0)[-1][0]
+        pool = DocumentPool(1, self.encoder.units, like)
+        state: State | None = None
+        length = 0
+        for window in windows:
+            hidden, state = self._read(window.unsqueeze(0), state, 0, self.encoder)
+            steps = torch.full((1,), len(window), device=window.device)
+            pool.add(DocumentWindow(hidden, steps, None))
+            length += len(window)
+        if not length:
+            raise DataError("A document came without a window; it has one token or more.")
+        lengths = torch.full((1,), length, device=like.device)
+        return self._scores(pool, lengths, like.dtype, None)
+
+    def _scores(
+        self, pool: DocumentPool, lengths: Tensor, dtype: torch.dtype, generator: Generator | None
+    ) -> Tensor:
+        """Return the head's logits of pooled documents."""
+        pooled = pool.result(lengths)
         # The head is small: in float32 it costs nothing, and a row depends on no other row.
-        with torch.autocast(tokens.device.type, enabled=False):
-            logits: Tensor = self.head(pool.result(ordered).to(like.dtype), generator)
-        return logits[order.argsort()]
+        with torch.autocast(pooled.device.type, enabled=False):
+            logits: Tensor = self.head(pooled.to(dtype), generator)
+        return logits
 
     def layer_groups(self) -> list[list[nn.Module]]:
         """Return what freezing and learning rates go by: embedding, each LSTM, head."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -52,24 +52,50 @@ class FileTexts(LazyStrings):
 
 def read_text(path: Path, encoding: str = "utf-8") -> str:
     """Return the whole text of a file, strictly decoded, without a byte order mark."""
+    return "".join(read_blocks(path, encoding, -1))
+
+
+def read_blocks(path: Path, encoding: str = "utf-8", size: int = 1 << 16) -> Iterator[str]:
+    """Yield the text of a file in blocks of about `size` bytes (-1: all at once), as `read_text`.
+
+    Raises:
+        DataError: the file cannot be read, or holds bytes that are not `encoding`; what came before
+            them was yielded.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8" if is_utf8(encoding) else encoding)()
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            begin = file.read(len(codecs.BOM_UTF8))
+            marked = is_utf8(encoding) and begin == codecs.BOM_UTF8
+            at, block = (len(begin), b"") if marked else (0, begin)
+            while True:
+                block += file.read(size)
+                text = _decoded(path, encoding, decoder, block, at)
+                if text:
+                    yield text
+                if not block:
+                    return
+                at, block = at + len(block), b""
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    skipped = 0
-    if is_utf8(encoding) and data.startswith(codecs.BOM_UTF8):
-        skipped = len(codecs.BOM_UTF8)
+
+
+def _decoded(
+    path: Path, encoding: str, decoder: codecs.IncrementalDecoder, block: bytes, at: int
+) -> str:
+    """Decode the block that stands at byte `at`; an empty one is the file's end."""
+    begun = decoder.getstate()[0]  # bytes of a character whose rest is in this block
     try:
-        return data[skipped:].decode("utf-8" if is_utf8(encoding) else encoding)
+        return decoder.decode(block, final=not block)
     except UnicodeDecodeError as error:
-        at = skipped + error.start
+        data = begun + block
         raise DataError(
-            f"{path}: byte {at} (0x{data[at]:02x}) is not {encoding}; "
-            f"give the file's own encoding, such as encoding={_likely(data)!r}"
+            f"{path}: byte {at - len(begun) + error.start} (0x{data[error.start]:02x}) is not "
+            f"{encoding}; give the file's own encoding, such as encoding={_likely(data)!r}"
         ) from error
     except UnicodeError as error:  # some codecs (utf-16 without a mark, idna) tell no offset
         raise DataError(
-            f"{path}: is not {encoding} from byte {skipped} on ({error}); "
+            f"{path}: is not {encoding} from byte {at} on ({error}); "
             "give the file's own encoding with encoding="
         ) from error
 

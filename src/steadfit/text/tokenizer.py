@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from steadfit.core.atomic import write_text
 from steadfit.core.errors import DataError, FileFormatError
 from steadfit.core.json_files import read_json
+from steadfit.text.blocks import parts_of
 from steadfit.text.vocab import Vocab
 from steadfit.text.words import WordEncoder
 
@@ -46,6 +47,15 @@ class Tokenizer:
                 "decode bytes and replace missing values first."
             )
         return self._encoder(text)
+
+    def encode_blocks(self, blocks: Iterable[str]) -> Iterator[list[int]]:
+        """Yield the ids of one text that comes in blocks; together they are those of `encode`.
+
+        No more than a block or two is held at a time, so the text may be larger than memory.
+        """
+        for number, part in enumerate(parts_of(blocks)):
+            ids = self._encoder(part)
+            yield ids[1:] if number else ids  # xxbos stands at the start of the text alone
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the tokens of `ids`, a space between them."""
