@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Generator, nn
 
-Layer = TypeVar("Layer", nn.Embedding, nn.LSTM, nn.Linear)
+Layer = TypeVar("Layer", nn.Embedding, nn.GRU, nn.LSTM, nn.Linear, nn.RNN)
 
 
 @torch.no_grad()
