@@ -42,7 +42,7 @@ def activation_sums(dropped: Tensor, lengths: Tensor | None = None) -> Sums:
 
     `lengths` and errors are those of `activation_regularization`.
     """
-    real = _real_steps(dropped, lengths)
+    real = real_steps(dropped, lengths)
     values = dropped.to(_precision(dropped))
     if real is None:
         return Sums(values.square().sum(), _count(dropped.numel(), dropped))
@@ -67,7 +67,7 @@ def temporal_sums(
     Raises:
         ValueError: the shapes or lengths do not fit each other.
     """
-    real = _real_steps(h, lengths)
+    real = real_steps(h, lengths)
     border = _border(h, real, initial, has_initial)
     values = h.to(_precision(h))
     sums = _changes(values[:, 1:], values[:, :-1], _both(real))
@@ -86,7 +86,7 @@ def norm_sums(
 
     Arguments and errors are those of `temporal_sums`. `over_rows().mean()` makes the value of them.
     """
-    real = _real_steps(h, lengths)
+    real = real_steps(h, lengths)
     border = _border(h, real, initial, has_initial)
     norms = _norms(h, real)
     sums = _row_changes(norms[:, 1:], norms[:, :-1], _both(real))
@@ -149,7 +149,7 @@ def _both(real: Tensor | None) -> Tensor | None:
     return None if real is None else real[:, 1:] & real[:, :-1]
 
 
-def _real_steps(h: Tensor, lengths: Tensor | None) -> Tensor | None:
+def real_steps(h: Tensor, lengths: Tensor | None) -> Tensor | None:
     """Which steps are real, bool (batch, time); None if all are."""
     if h.dim() != 3 or not h.is_floating_point():
         raise ValueError(
