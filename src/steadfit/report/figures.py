@@ -21,8 +21,8 @@ if TYPE_CHECKING:  # both import torch, which no figure needs
 
 # Okabe & Ito (2008): told apart by colour-blind readers. Their yellow is too pale on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-_LINES = ("-", "--", "-.", ":")
-_GREY = "#5f6368"
+LINES = ("-", "--", "-.", ":")
+GREY = "#5f6368"
 _LOG_FROM = 20.0  # curves whose heights differ by more than this cannot share a linear axis
 
 
@@ -50,7 +50,7 @@ def figure_of_range_test(
     if len(test.lrs) < skip_start + skip_end + 2:
         kept = slice(None)
     lrs, losses = test.lrs[kept], test.losses[kept]
-    figure, (axes,) = _figure("Learning rate range test", ["smoothed loss (nats)"])
+    figure, (axes,) = new_figure("Learning rate range test", ["smoothed loss (nats)"])
     axes.plot(lrs, losses, color=COLOURS[0], linewidth=1.8)
     axes.set_xscale("log")
     axes.set_xlabel("learning rate")
@@ -61,7 +61,7 @@ def figure_of_range_test(
         if lrs[0] <= rate <= lrs[-1]:
             place = min(range(len(lrs)), key=lambda i: abs(math.log(lrs[i]) - math.log(rate)))
             axes.plot(lrs[place], losses[place], "o", color=COLOURS[1], markersize=7)
-        _legend(axes)
+        add_legend(axes)
     return figure
 
 
@@ -75,7 +75,7 @@ def figure_of_losses(history: History, title: str = "Loss") -> Figure:
         DataError: a history without steps.
     """
     steps = [record.step for record in _steps(history)]
-    figure, (axes,) = _figure(title, ["loss (nats)"])
+    figure, (axes,) = new_figure(title, ["loss (nats)"])
     smoothed = [record.smoothed for record in history.steps]
     axes.plot(steps, smoothed, color=COLOURS[0], linewidth=1.5, label="training (smoothed)")
     judged = [(e.step, e.valid_loss) for e in history.epochs if e.valid_loss is not None]
@@ -91,7 +91,7 @@ def figure_of_losses(history: History, title: str = "Loss") -> Figure:
         )
     _mark_fits(axes, history)
     _count_steps(axes)
-    _legend(axes)
+    add_legend(axes)
     return figure
 
 
@@ -102,7 +102,7 @@ def figure_of_rates(history: History, title: str = "Learning rate and momentum")
         DataError: a history without steps.
     """
     steps = [record.step for record in _steps(history)]
-    figure, (rates, momenta) = _figure(title, ["learning rate", "momentum"])
+    figure, (rates, momenta) = new_figure(title, ["learning rate", "momentum"])
     rates.plot(steps, [r.lr for r in history.steps], color=COLOURS[0], linewidth=1.8)
     momenta.plot(steps, [r.momentum for r in history.steps], color=COLOURS[1], linewidth=1.8)
     rates.set_ylim(bottom=0)
@@ -139,29 +139,29 @@ def figure_of_norms(
                 f"The norm curve {name!r} is empty or holds a value that is not finite: nothing "
                 "can be drawn. Look at the model's weights and at its documents."
             )
-    figure, (axes,) = _figure(title, [r"mean $\|h_t\|_2$ over documents"])
+    figure, (axes,) = new_figure(title, [r"mean $\|h_t\|_2$ over documents"])
     for i, (name, curve) in enumerate(curves.items()):
         steps, colour = range(1, len(curve) + 1), COLOURS[i % len(COLOURS)]
         axes.plot(steps, curve, color=colour, linewidth=0.6, alpha=0.35)
         axes.plot(
             steps,
-            _running_mean(curve),
+            running_mean(curve),
             color=colour,
-            linestyle=_LINES[i % len(_LINES)],
+            linestyle=LINES[i % len(LINES)],
             linewidth=2.0,
             label=name,
         )
-    if _far_apart([max(curve) for curve in curves.values()]):
+    if far_apart([max(curve) for curve in curves.values()]):
         axes.set_yscale("log")
     else:
         axes.set_ylim(bottom=0)
     if horizon is not None:
         label = f"training: {horizon} steps"
-        axes.axvline(horizon, color=_GREY, linewidth=1.2, linestyle=":", label=label)
+        axes.axvline(horizon, color=GREY, linewidth=1.2, linestyle=":", label=label)
     axes.set_xlabel("step t (tokens)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axes.margins(x=0.01)
-    _legend(axes)
+    add_legend(axes)
     return figure
 
 
@@ -180,7 +180,7 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     return path
 
 
-def _figure(title: str, heights: Sequence[str]) -> tuple[Figure, list[Axes]]:
+def new_figure(title: str, heights: Sequence[str]) -> tuple[Figure, list[Axes]]:
     """Return a figure with one panel a label, one above the other, sharing the horizontal axis."""
     figure = Figure(figsize=(7.2, 2.6 + 1.5 * len(heights)), layout="constrained")
     figure.set_facecolor("white")
@@ -190,14 +190,14 @@ def _figure(title: str, heights: Sequence[str]) -> tuple[Figure, list[Axes]]:
         axes.grid(True, which="major", color="#e3e5e8", linewidth=0.8)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color(_GREY)
-        axes.tick_params(colors=_GREY, labelsize=10)
+        axes.spines[["left", "bottom"]].set_color(GREY)
+        axes.tick_params(colors=GREY, labelsize=10)
         axes.xaxis.label.set_size(11)
     panels[0].set_title(title, fontsize=13, loc="left", fontweight="bold", pad=10)
     return figure, list(panels)
 
 
-def _legend(axes: Axes) -> None:
+def add_legend(axes: Axes) -> None:
     axes.legend(fontsize=10, frameon=True, framealpha=0.9, edgecolor="none")
 
 
@@ -213,12 +213,12 @@ def _mark_fits(axes: Axes, history: History) -> None:
     for before, after in zip(history.epochs[:-1], history.epochs[1:], strict=True):
         if after.epoch <= before.epoch:
             axes.axvline(
-                before.step, color=_GREY, linewidth=1.0, linestyle=":", zorder=1, label=label
+                before.step, color=GREY, linewidth=1.0, linestyle=":", zorder=1, label=label
             )
             label = None
 
 
-def _running_mean(curve: Sequence[float]) -> list[float]:
+def running_mean(curve: Sequence[float]) -> list[float]:
     # Near the start the span shrinks, so that the steep rise of the first steps stays steep.
     half = len(curve) // 100
     sums = [0.0, *accumulate(curve)]
@@ -229,7 +229,7 @@ def _running_mean(curve: Sequence[float]) -> list[float]:
     return means
 
 
-def _far_apart(heights: Sequence[float]) -> bool:
+def far_apart(heights: Sequence[float]) -> bool:
     return min(heights) > 0 and max(heights) / min(heights) > _LOG_FROM
 
 
