@@ -29,6 +29,11 @@ def states(batch: int, time: int, units: int, seed: int = 0) -> Tensor:
     return torch.randn(batch, time, units, generator=generator, dtype=torch.float64)
 
 
+def mask(lengths: Tensor, h: Tensor) -> Tensor:
+    """Lengths of a whole batch begin at 1; a mask may leave a row without a real step."""
+    return torch.arange(h.shape[1]) < lengths.unsqueeze(1)
+
+
 def gradient(value: Tensor, h: Tensor) -> Tensor:
     return torch.autograd.grad(value, h, retain_graph=True)[0]
 
@@ -46,7 +51,7 @@ def test_windows_with_the_state_before_add_up_to_the_sequence(
     case: tuple[Tensor, Tensor, list[int]], use_lengths: bool
 ) -> None:
     h, lengths, cuts = case
-    real = lengths if use_lengths else None
+    real = mask(lengths, h) if use_lengths else None
     parts: dict[str, list[Sums]] = {"ar": [], "tar": [], "norm": []}
     for start, stop in pairwise(cuts):
         window = h[:, start:stop]
@@ -74,15 +79,15 @@ def test_micro_batches_add_up_to_the_batch(
     for value, whole in [
         (
             reduce(add, [activation_sums(*half) for half in halves]).mean(),
-            activation_regularization(h, 1.0, lengths),
+            activation_regularization(h, 1.0, mask(lengths, h)),
         ),
         (
             reduce(add, [temporal_sums(*half) for half in halves]).mean(),
-            temporal_activation_regularization(h, 1.0, lengths),
+            temporal_activation_regularization(h, 1.0, mask(lengths, h)),
         ),
         (
             reduce(add, [norm_sums(*half).over_rows() for half in halves]).mean(),
-            norm_stabilizer(h, 1.0, lengths),
+            norm_stabilizer(h, 1.0, mask(lengths, h)),
         ),
     ]:
         torch.testing.assert_close(value, whole)
@@ -139,3 +144,9 @@ def test_states_before_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         sums(torch.zeros(2, 3, 4), **arguments)
+
+
+@pytest.mark.parametrize("sums", [activation_sums, temporal_sums, norm_sums])
+def test_lengths_of_windows_run_from_zero(sums: Callable[..., Sums]) -> None:
+    with pytest.raises(ValueError, match=r"from -1 to 3.*from 0 to time = 3"):
+        sums(states(2, 3, 4), torch.tensor([-1, 3]))

@@ -15,8 +15,8 @@ def activation_regularization(
     Args:
         dropped: outputs of the last layer *after* dropout, (batch, time, units).
         alpha: weight of the penalty; the paper takes 2.
-        lengths: real steps a row, integers (batch,) from 1, with the padding behind them; or a bool mask
-            (batch, time) that is true at real steps. None: every step is real. Integers are
+        lengths: real steps a row, integers (batch,) from 1, with the padding behind them; or a bool
+            mask (batch, time) that is true at real steps. None: every step is real. Integers are
             checked, which makes the host wait where they lie on a GPU; a mask is not.
 
     Returns:
