@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
 import torch.distributed
 from torch import Tensor
 
-from steadfit.penalties.modules import Penalty
-from steadfit.penalties.reading import States
+from steadfit.penalties.modules import On, Penalty
+from steadfit.penalties.reading import States, norm_totals
 from steadfit.penalties.sums import Sums
 
 
@@ -50,36 +51,35 @@ class Calls:
     def clear(self) -> None:
         """Forget the calls, but not the norms."""
         self._sums: dict[int, Sums] = {}
-        self._zero: Tensor | None = None
+        self._zeros: dict[On, Tensor] = {}  # of the kinds of states that were seen
         self._without_gradient = False
 
-    def sums_of(self, on: str, states: States) -> dict[int, Sums]:
-        """Return what each penalty on these states adds up, by the number of the penalty.
+    def add(self, on: On, states: States, training: bool) -> None:
+        """Count a call; one in evaluation adds nothing.
 
         Raises:
             ValueError: the lengths do not fit the states.
         """
-        return {
-            number: penalty.sums(states.values, states.lengths)
-            for number, penalty in enumerate(self.penalties)
-            if penalty.on == on
-        }
-
-    def add(self, sums: dict[int, Sums], like: Tensor) -> None:
-        """Count a call: in evaluation, one without sums. `like` is any of its states."""
-        if self._zero is None:
-            self._zero = like.new_zeros((), dtype=torch.float32)
-        self._without_gradient |= bool(sums) and not like.requires_grad
-        for number, one in sums.items():
-            seen = self._sums.get(number)
-            self._sums[number] = one if seen is None else seen + one
-
-    def add_norms(self, directions: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """Count the norms of a call: a direction each, sums and counts (time,)."""
-        if not self._norms:
-            self._norms = list(directions)
+        if on not in self._zeros:
+            self._zeros[on] = states.values.new_zeros((), dtype=torch.float32)
+        if not training:
             return
-        pairs = zip(self._norms, directions, strict=True)
+        for number, penalty in enumerate(self.penalties):
+            if penalty.on != on:
+                continue
+            self._without_gradient |= not states.values.requires_grad
+            with _saved_at_once(self.name):
+                sums = penalty.sums(states.values, states.real)
+            seen = self._sums.get(number)
+            self._sums[number] = sums if seen is None else seen + sums
+
+    def add_norms(self, states: States) -> None:
+        """Count the norms of a call."""
+        directions = norm_totals(states)
+        if not self._norms:
+            self._norms = directions
+            return
+        pairs = zip(self._norms, directions, strict=False)
         self._norms = [(_longer(a, c), _longer(b, d)) for (a, b), (c, d) in pairs]
 
     def terms(self, step: int) -> list[Term]:
@@ -88,13 +88,16 @@ class Calls:
         Raises:
             RuntimeError: there was none, or one in training had no gradient.
         """
-        if self._zero is None:
+        if any(penalty.on not in self._zeros for penalty in self.penalties):
             raise RuntimeError(_NOT_CALLED.format(name=self.name))
         if self._without_gradient:
             raise RuntimeError(_NO_GRADIENT.format(name=self.name))
-        nothing = Sums(self._zero, torch.zeros((), dtype=torch.int64, device=self._zero.device))
         return [
-            Term(f"{self.name}/{title(penalty)}", penalty.at(step), self._sums.get(number, nothing))
+            Term(
+                f"{self.name}/{title(penalty)}",
+                penalty.at(step),
+                self._sums.get(number, _nothing(self._zeros[penalty.on])),
+            )
             for number, penalty in enumerate(self.penalties)
         ]
 
@@ -116,6 +119,9 @@ def over_ranks(terms: Sequence[Term]) -> list[Term]:
 
     DistributedDataParallel divides the sum of gradients by the number of ranks; a rank's share is
     its own total by the mean count of a rank.
+
+    Raises:
+        RuntimeError: there is no process group.
     """
     if not torch.distributed.is_available() or not torch.distributed.is_initialized():
         raise RuntimeError(
@@ -124,17 +130,46 @@ def over_ranks(terms: Sequence[Term]) -> list[Term]:
         )
     ranks = torch.distributed.get_world_size()
     device = terms[0].sums.total.device
-    counts = torch.stack([term.sums.count.double().to(device) for term in terms])
+    counts = torch.stack([term.sums.count.to(device) for term in terms])
     torch.distributed.all_reduce(counts)
-    means = (counts / ranks).unbind()
     return [
-        term._replace(sums=Sums(term.sums.total / mean.clamp(min=1 / ranks), _one(term.sums.count)))
-        for term, mean in zip(terms, means, strict=True)
+        term._replace(
+            sums=Sums(
+                term.sums.total * ranks / count.clamp(min=1).to(term.sums.total.device),
+                torch.ones_like(term.sums.count),
+            )
+        )
+        for term, count in zip(terms, counts.unbind(), strict=True)
     ]
 
 
-def _one(like: Tensor) -> Tensor:
-    return torch.ones_like(like)
+@contextmanager
+def _saved_at_once(name: str) -> Iterator[None]:
+    """Keep what the backward pass of a penalty needs, whatever hooks there are around it.
+
+    Under checkpointing the penalty is so no part of what is computed again, when other lengths may
+    be set. Autograd does not see changes in place behind such hooks, so they look for them.
+    """
+
+    def pack(tensor: Tensor) -> tuple[Tensor, int]:
+        return tensor.detach(), tensor._version
+
+    def unpack(kept: tuple[Tensor, int]) -> Tensor:
+        tensor, version = kept
+        if tensor._version != version:
+            raise RuntimeError(
+                f"the outputs of {name!r} were changed in place after the module returned them, "
+                "so the penalty on them cannot be differentiated. Change a copy of them "
+                "(inplace=False)."
+            )
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
+        yield
+
+
+def _nothing(zero: Tensor) -> Sums:
+    return Sums(zero, torch.zeros((), dtype=torch.int64, device=zero.device))
 
 
 def _longer(a: Tensor, b: Tensor) -> Tensor:
@@ -148,11 +183,12 @@ _NOT_CALLED = (
     "{name!r} was not called since the last penalty(), so there is nothing to penalise. Run the "
     "model's forward first. If it did run: a compiled model must run for the first time inside the "
     "`with` block (torch.compiler.reset() makes it compile again), and a module whose weights are "
-    "used without calling it cannot be watched."
+    "used without calling it, or whose forward was replaced, cannot be watched."
 )
 
 _NO_GRADIENT = (
     "{name!r} was called in training, but its output has no gradient, so no penalty could reach "
     "it. Checkpointing: give use_reentrant=False. Under torch.no_grad(), or with all its weights "
-    "frozen: call eval() on it, or watch it only once it trains."
+    "frozen: call eval() on it, or watch it only once it trains. If the call was meant: forget() "
+    "drops it."
 )

@@ -37,10 +37,12 @@ def checked(value: object, step: int | None = None) -> float:
     Raises:
         ValueError: it is not a finite number from zero.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value < math.inf:
+    is_bool = isinstance(value, bool)  # a Real, too
+    number = float(value) if isinstance(value, Real) and not is_bool else math.nan
+    if not 0 <= number < math.inf:
         where = "" if step is None else f" at step {step}"
         raise ValueError(
             f"the coefficient{where} is {value!r}; give a finite number from zero, or a function "
             "of the step that returns one"
         )
-    return float(value)
+    return number

@@ -8,45 +8,87 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
+from steadfit.penalties.selection import is_recurrent
+
 
 class Layout(NamedTuple):
     """How the outputs of a module lie."""
 
     batch_first: bool
     bidirectional: bool
+    widths: frozenset[int]  # of outputs in two directions; empty: any
+
+
+class Lengths(NamedTuple):
+    """Which steps are real: whole numbers (batch,), or a bool mask (batch, time)."""
+
+    given: Tensor
+    longest: int | None  # asked for once, since it makes the host wait for a GPU; None for a mask
 
 
 class States(NamedTuple):
     """The outputs of one call; of two directions, the rows of the second follow the first's."""
 
     values: Tensor  # (rows, time, units), in the order of the text
-    lengths: (
-        Tensor | None
-    )  # (rows,) whole numbers, or a mask (rows, time); None: all steps are real
+    real: Tensor | None  # bool (rows, time); None: all steps are real
     directions: int
-
-    def steps(self) -> Tensor | None:
-        """Return which steps are real, bool (rows, time); None if all are."""
-        if self.lengths is None or self.lengths.dtype == torch.bool:
-            return self.lengths
-        steps = torch.arange(self.values.shape[1], device=self.values.device)
-        return steps < self.lengths.to(steps.device).unsqueeze(1)
+    have_steps: bool = True  # false for outputs of all rows in one, (rows · time, units)
 
 
 def layout_of(module: nn.Module, batch_first: bool | None) -> Layout | None:
     """Return how a module's outputs lie; None where neither it nor anything inside it says so.
 
-    Wrappers around one recurrent module (a weight dropout) are looked into.
+    Wrappers around recurrent modules (a weight dropout) are looked into.
     """
-    saying = [one for one in module.modules() if hasattr(one, "batch_first")]
-    bidirectional = any(getattr(one, "bidirectional", False) is True for one in module.modules())
-    if saying:
-        return Layout(bool(saying[0].batch_first), bidirectional)
-    return None if batch_first is None else Layout(batch_first, bidirectional)
+    own = getattr(module, "batch_first", None)
+    said = {own} if isinstance(own, bool) else said_by_recurrent(module)
+    if len(said) == 1:
+        batch_first = said.pop()
+    if batch_first is None:
+        return None
+    two = [one for one in module.modules() if getattr(one, "bidirectional", False) is True]
+    # A wrapper may have mixed the directions; what has another width is one direction.
+    widths = {2 * (one.proj_size or one.hidden_size) for one in two if isinstance(one, nn.RNNBase)}
+    return Layout(batch_first, bool(two), frozenset(widths))
+
+
+def said_by_recurrent(model: nn.Module) -> set[bool]:
+    """Return what the recurrent modules in a model say of `batch_first`."""
+    said = {getattr(one, "batch_first", None) for one in model.modules() if is_recurrent(one)}
+    return {one for one in said if isinstance(one, bool)}
+
+
+def checked_lengths(lengths: Tensor) -> Lengths:
+    """Return lengths as `read` takes them.
+
+    Raises:
+        ValueError: a length is below one, or the tensor is neither whole numbers nor a mask.
+    """
+    mask = lengths.dtype == torch.bool
+    whole = not (mask or lengths.is_floating_point() or lengths.is_complex())
+    if not (mask and lengths.dim() == 2) and not (whole and lengths.dim() == 1):
+        raise ValueError(
+            f"lengths are {lengths.dtype} of shape {tuple(lengths.shape)}; give whole numbers "
+            "(batch,), a bool mask (batch, time), or None"
+        )
+    if mask or not len(lengths):
+        return Lengths(lengths, None)
+    shortest, longest = (int(one) for one in lengths.aminmax())
+    if shortest < 1:
+        raise ValueError(
+            f"the shortest length is {shortest}; every row has one real step or more: leave empty "
+            "rows out"
+        )
+    return Lengths(lengths, longest)
 
 
 def read(
-    name: str, module: nn.Module, output: object, layout: Layout, lengths: Tensor | None
+    name: str,
+    module: nn.Module,
+    output: object,
+    layout: Layout,
+    lengths: Lengths | None,
+    any_order: bool = False,
 ) -> States:
     """Return the states in what `module` returned.
 
@@ -54,52 +96,52 @@ def read(
         name: of the module, for messages.
         module: the module, which may be a cell by mistake.
         output: a tensor, a PackedSequence, or a tuple that begins with one.
-        layout: how they lie. Two dimensions are one row, (time, units).
+        layout: how they lie.
         lengths: real steps of the rows; those of a PackedSequence are its own.
+        any_order: whether (anything, units) will do, which has no steps to tell apart.
 
     Raises:
         ValueError: the output is none of these, holds integers or complex numbers, or the lengths
             do not fit it.
     """
-    values = output[0] if isinstance(output, tuple) and not _packed(output) else output
-    if _packed(values):
-        values, lengths = pad_packed_sequence(values, batch_first=True)
-        layout = layout._replace(batch_first=True)
-    if not isinstance(values, Tensor) or isinstance(module, nn.RNNCellBase):
-        raise ValueError(
-            f"{name} ({type(module).__name__}) returned {_described(output)}; watch a module that "
-            "runs over whole sequences and returns its outputs, or (outputs, state), as nn.LSTM "
-            "does, or a dropout. For cells, stack the states and call the penalty itself."
-        )
-    if values.dim() == 2:
-        values, layout = values.unsqueeze(0), layout._replace(batch_first=True)
+    values, real = _outputs(name, module, output)
+    packed = real is not None
+    # (batch, units), the last states, look the same as one row without its batch axis; only
+    # PyTorch's own modules are sure to mean the latter.
+    one_row = values.dim() == 2 and isinstance(module, nn.RNNBase)
+    flat = values.dim() == 2 and not one_row and any_order
+    if one_row or flat:
+        values = values.unsqueeze(0)
     if values.dim() != 3 or not values.is_floating_point():
         raise ValueError(
-            f"{name} returned {_described(values)}; outputs are floating point, (batch, time, "
-            "units), (time, batch, units) or (time, units)"
+            f"{name!r} ({type(module).__name__}) returned {_described(values)}; outputs are "
+            "floating point, (batch, time, units) or (time, batch, units). Give a single row its "
+            "batch axis."
         )
-    if not layout.batch_first:
+    if not (layout.batch_first or packed or one_row or flat):
         values = values.transpose(0, 1)
-    _check_lengths(name, lengths, values)
-    if not layout.bidirectional:
-        return States(values, lengths, 1)
+    if lengths is not None and not packed:
+        real = _real(name, lengths, values)
+    if not layout.bidirectional or (layout.widths and values.shape[2] not in layout.widths):
+        return States(values, real, 1, not flat)
     rows = torch.cat(values.chunk(2, dim=2))
-    return States(rows, None if lengths is None else torch.cat([lengths, lengths]), 2)
+    return States(rows, None if real is None else torch.cat([real, real]), 2, not flat)
 
 
 @torch.no_grad()
-def norms_by_step(states: States) -> list[tuple[Tensor, Tensor]]:
+def norm_totals(states: States) -> list[tuple[Tensor, Tensor]]:
     """Return, a direction each, the sum of the norms at a step and how many: (time,) both.
 
-    The second direction counts its steps from where it starts, the end of each row.
+    The second direction counts its steps from where it starts, the end of each row. Outputs
+    without steps have none.
     """
+    if not states.have_steps:
+        return []
     values = states.values.detach()
     norms = torch.linalg.vector_norm(
         values, dim=2, dtype=torch.promote_types(values.dtype, torch.float32)
     )
-    real = states.steps()
-    if real is None:
-        real = torch.ones_like(norms, dtype=torch.bool)
+    real = torch.ones_like(norms, dtype=torch.bool) if states.real is None else states.real
     parts = list(zip(norms.chunk(states.directions), real.chunk(states.directions), strict=True))
     if states.directions == 2:
         parts[1] = _from_the_end(*parts[1])
@@ -113,23 +155,43 @@ def _from_the_end(norms: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
     return norms.gather(1, order), real.gather(1, order)
 
 
-def _packed(value: object) -> bool:
-    return isinstance(value, PackedSequence)
-
-
-def _check_lengths(name: str, lengths: Tensor | None, values: Tensor) -> None:
-    if lengths is None:
-        return
-    rows, time = values.shape[:2]
-    if lengths.dtype == torch.bool:
-        fits = lengths.shape == (rows, time)
-    else:
-        fits = lengths.shape == (rows,)
-    if not fits:
+def _outputs(name: str, module: nn.Module, output: object) -> tuple[Tensor, Tensor | None]:
+    """Return the outputs, and which steps are real in what was packed: (batch, time) then."""
+    packed = isinstance(output, PackedSequence)  # which is a tuple, too
+    first = output[0] if isinstance(output, tuple) and output and not packed else output
+    if isinstance(first, PackedSequence):
+        values, lengths = pad_packed_sequence(first, batch_first=True)
+        return values, _first_steps(lengths, values)
+    if not isinstance(first, Tensor) or isinstance(module, nn.RNNCellBase):
         raise ValueError(
-            f"{name} returned {rows} rows of {time} steps, but the lengths set have the shape "
-            f"{tuple(lengths.shape)}; set ({rows},) whole numbers or a mask ({rows}, {time})"
+            f"{name!r} ({type(module).__name__}) returned {_described(output)}; watch a module "
+            "that runs over whole sequences and returns its outputs, or (outputs, state), as "
+            "nn.LSTM does, or a dropout. For cells, stack the states and call the penalty itself."
         )
+    return first, None
+
+
+def _real(name: str, lengths: Lengths, values: Tensor) -> Tensor:
+    """Return the mask (rows, time) that the lengths mean."""
+    rows, time = values.shape[:2]
+    given = lengths.given
+    mask = given.dtype == torch.bool
+    if given.shape != ((rows, time) if mask else (rows,)):
+        raise ValueError(
+            f"{name!r} returned {rows} rows of {time} steps, but the lengths set have the shape "
+            f"{tuple(given.shape)}; set ({rows},) whole numbers or a mask ({rows}, {time})"
+        )
+    if lengths.longest is not None and lengths.longest > time:
+        raise ValueError(
+            f"{name!r} returned {time} steps, but the longest length set is {lengths.longest}; "
+            "lengths count the steps of the module's outputs"
+        )
+    return given.to(values.device) if mask else _first_steps(given, values)
+
+
+def _first_steps(lengths: Tensor, values: Tensor) -> Tensor:
+    steps = torch.arange(values.shape[1], device=values.device)
+    return steps < lengths.to(steps.device).unsqueeze(1)
 
 
 def _described(value: object) -> str:

@@ -2,23 +2,75 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
+from types import MethodType
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from steadfit.penalties.selection import unwrapped
+
 Hidden = tuple[Tensor, Tensor]
+Observer = Callable[[nn.Module, Tensor], None]
 
 
-def check_can_step(name: str, module: nn.Module) -> nn.LSTM:
-    """Return the module as an `nn.LSTM` that can be run step by step.
+def step_through(name: str, module: nn.Module, observe: Observer, stack: ExitStack) -> None:
+    """Let an LSTM train step by step until `stack` is left, and show its cell states.
+
+    In evaluation it runs as ever.
 
     Raises:
-        ValueError: it is something else, or reads in two directions.
+        ValueError: it is no `nn.LSTM`, reads in two directions, or has a forward of its own.
     """
+    lstm = _that_can_step(name, unwrapped(module))
+    forward = lstm.__dict__.get("forward")
+    steps = getattr(forward, "__func__", None)
+    if not isinstance(steps, _Steps):
+        if forward is not None or type(lstm).forward is not nn.LSTM.forward:
+            raise ValueError(
+                f'on="cell" puts a forward of its own in the place of that of {name!r}, which '
+                "something else has replaced already; undo that first"
+            )
+        steps = _Steps()
+        # A bound method: a deep copy of the module then runs the copy's weights.
+        lstm.__dict__["forward"] = MethodType(steps, lstm)
+    steps.observers.append(observe)
+    stack.callback(_stop, lstm, steps, observe)
+
+
+class _Steps:
+    """A forward for an `nn.LSTM` that tells observers of its cell states; watches share one."""
+
+    def __init__(self) -> None:
+        self.observers: list[Observer] = []
+
+    # Unrolled over all steps it would compile for minutes.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def __call__(self, lstm: nn.LSTM, input: Tensor, hx: Hidden | None = None) -> object:
+        if not lstm.training:
+            return nn.LSTM.forward(lstm, input, hx)
+        outputs, state, cells = stepwise_lstm(lstm, input, hx)
+        for observe in self.observers:
+            observe(lstm, cells)
+        return outputs, state
+
+
+def _stop(lstm: nn.LSTM, steps: _Steps, observe: Observer) -> None:
+    steps.observers.remove(observe)
+    if not steps.observers:
+        lstm.__dict__.pop("forward", None)
+
+
+def _that_can_step(name: str, module: nn.Module) -> nn.LSTM:
     if not isinstance(module, nn.LSTM):
+        inner = [one for one, part in module.named_modules() if isinstance(part, nn.LSTM)]
+        path = f"{name}.{inner[0]}".removeprefix(".") if inner else ""
+        hint = f"Watch the LSTM in it, {path!r}" if inner else 'Use on="hidden"'
         raise ValueError(
             f'on="cell" reads the cell states of nn.LSTM; {name!r} is {type(module).__name__}, '
-            'which has none that can be reached. Use on="hidden".'
+            f"which shows none. {hint}."
         )
     if module.bidirectional:
         raise ValueError(
@@ -46,6 +98,7 @@ def stepwise_lstm(
 
     Raises:
         ValueError: `x` is packed.
+        RuntimeError: shapes do not fit, as from `nn.LSTM`.
     """
     if not isinstance(x, Tensor):
         raise ValueError(
@@ -54,9 +107,10 @@ def stepwise_lstm(
         )
     single = x.dim() == 2
     if single:
-        x = x.unsqueeze(1)
+        x = x.unsqueeze(0 if module.batch_first else 1)
         state = None if state is None else (state[0].unsqueeze(1), state[1].unsqueeze(1))
-    elif module.batch_first:
+    _check_shapes(module, x, state)
+    if module.batch_first:
         x = x.transpose(0, 1)
     after, cells = [], x
     for layer in range(module.num_layers):
@@ -73,16 +127,24 @@ def stepwise_lstm(
     return x, end, cells
 
 
+def _check_shapes(module: nn.LSTM, x: Tensor, state: Hidden | None) -> None:
+    # nn.LSTM's own check: a state of one row would be spread over the batch otherwise.
+    module.check_input(x, None)
+    if state is not None:
+        module.check_forward_args(x, state, None)
+
+
 def _layer(
     module: nn.LSTM, layer: int, x: Tensor, before: Hidden | None
 ) -> tuple[Tensor, Tensor, Hidden]:
     """Run one layer over (time, batch, inputs)."""
 
+    # Not get_parameter: a weight dropout puts plain tensors in the place of parameters.
     def weight(kind: str) -> Tensor | None:
         return getattr(module, f"{kind}_l{layer}", None)
 
-    recurrent, projection = module.get_parameter(f"weight_hh_l{layer}"), weight("weight_hr")
-    inputs = F.linear(x, module.get_parameter(f"weight_ih_l{layer}"), weight("bias_ih"))
+    recurrent, projection = getattr(module, f"weight_hh_l{layer}"), weight("weight_hr")
+    inputs = F.linear(x, getattr(module, f"weight_ih_l{layer}"), weight("bias_ih"))
     if (bias := weight("bias_hh")) is not None:
         inputs = inputs + bias
     if before is None:

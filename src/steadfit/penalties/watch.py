@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from types import MethodType
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
+from weakref import ref
 
 import torch
 from torch import Tensor, nn
 
-from steadfit.penalties.calls import Calls, Term, over_ranks
-from steadfit.penalties.modules import Penalty
-from steadfit.penalties.reading import Layout, layout_of, norms_by_step, read
-from steadfit.penalties.selection import named, select
-from steadfit.penalties.stepwise import check_can_step, stepwise_lstm
+from steadfit.penalties.calls import Calls, over_ranks
+from steadfit.penalties.modules import ActivationRegularization, On, Penalty
+from steadfit.penalties.reading import (
+    Layout,
+    Lengths,
+    checked_lengths,
+    layout_of,
+    read,
+    said_by_recurrent,
+)
+from steadfit.penalties.selection import select, unwrapped
+from steadfit.penalties.stepwise import step_through
 
 
-@contextmanager
 def watch(
     model: nn.Module,
     penalties: Mapping[str, Sequence[Penalty]],
     *,
     batch_first: bool | None = None,
     across_ranks: bool = False,
-) -> Iterator[Watched]:
+) -> Watched:
     """Read the outputs of modules of `model`, and make penalties of them.
 
         with watch(model, {"rnn": [NormStabilizer(50.0)]}) as watched:
@@ -49,14 +55,11 @@ def watch(
         ValueError: a pattern matches nothing, a module cannot be watched as asked, or how its
             outputs lie cannot be told.
     """
-    watched = Watched(model, penalties, batch_first, across_ranks)
-    with ExitStack() as stack:
-        watched.open(stack)
-        yield watched
+    return Watched(model, penalties, batch_first, across_ranks)
 
 
 class Watched:
-    """What the hooks have read; `watch` makes it."""
+    """What the hooks have read; `watch` makes it, to be entered once."""
 
     def __init__(
         self,
@@ -76,8 +79,9 @@ class Watched:
         self._layouts = _layouts(model, self._modules, batch_first)
         self._calls = {name: Calls(name, of) for name, of in self._penalties.items()}
         self._across_ranks = across_ranks
-        self._lengths: Tensor | None = None
-        self._open = False
+        self._lengths: Lengths | None = None
+        self._open = self._used = False
+        self._hooks = ExitStack()
         self._step = 0
         self._terms: dict[str, Tensor] = {}
 
@@ -93,20 +97,7 @@ class Watched:
         Raises:
             ValueError: a length is below one, or the tensor is neither of the two.
         """
-        kinds = (torch.bool, torch.int64, torch.int32, torch.int16, torch.uint8, torch.int8)
-        if lengths is not None:
-            dimensions = 2 if lengths.dtype == torch.bool else 1
-            if lengths.dtype not in kinds or lengths.dim() != dimensions:
-                raise ValueError(
-                    f"lengths are {lengths.dtype} of shape {tuple(lengths.shape)}; give whole "
-                    "numbers (batch,), a bool mask (batch, time), or None"
-                )
-            if dimensions == 1 and (lengths < 1).any():
-                raise ValueError(
-                    f"the shortest length is {int(lengths.min())}; every row has one real step or "
-                    "more: leave empty rows out"
-                )
-        self._lengths = lengths
+        self._lengths = None if lengths is None else checked_lengths(lengths)
 
     def penalty(self, step: int | None = None) -> Tensor:
         """Return the sum of all penalties over the calls since the last time, a scalar.
@@ -124,7 +115,7 @@ class Watched:
         """
         if not self._open:
             raise RuntimeError(
-                "the watch is over: its hooks are gone. Call penalty() inside the `with` block"
+                "the watch is not open, so it has no hooks. Call penalty() inside the `with` block"
             )
         at = self._step if step is None else step
         terms = [term for calls in self._calls.values() for term in calls.terms(at)]
@@ -159,58 +150,65 @@ class Watched:
         for calls in self._calls.values():
             calls.clear()
 
-    def open(self, stack: ExitStack) -> None:
-        """Put the hooks on; leaving `stack` takes them off."""
-        stack.callback(self._close)
+    def __enter__(self) -> Watched:
+        """Put the hooks on.
+
+        Raises:
+            ValueError: an LSTM cannot step as `on="cell"` asks.
+            RuntimeError: the watch was entered before.
+        """
+        if self._used:
+            raise RuntimeError("a watch is entered once; call watch again for another one")
+        self._used = True
+        with ExitStack() as stack:  # takes off what was put on if one of them cannot be watched
+            for name, module in self._modules.items():
+                if any(penalty.on == "cell" for penalty in self._penalties[name]):
+                    step_through(name, module, self._observer(name, "cell"), stack)
+                hook = _as_hook(self._observer(name, "hidden"))
+                stack.callback(module.register_forward_hook(hook).remove)
+            self._hooks = stack.pop_all()
         self._open = True
-        for name, module in self._modules.items():
-            if any(penalty.on == "cell" for penalty in self._penalties[name]):
-                _step_through(name, module, self._observer(name, "cell"), stack)
-            hook = self._observer(name, "hidden")
-            stack.callback(module.register_forward_hook(_as_hook(hook)).remove)
+        return self
 
-    def _close(self) -> None:
+    def __exit__(self, *error: object) -> None:
+        """Take the hooks off, and let go of the model."""
         self._open = False
+        self._hooks.close()
         self.forget()
+        self._modules = {}
 
-    def _observer(self, name: str, on: str) -> Callable[[nn.Module, Any], None]:
-        target, layout = self._modules[name], self._layouts[name]
+    def _observer(self, name: str, on: On) -> Callable[[nn.Module, Any], None]:
+        # Compiled code and copies of the model keep their hooks, which must keep nothing alive.
+        alive = ref(self)
 
-        @torch.compiler.disable  # a compiled forward stops here, so the hook sees real tensors
+        # A compiled forward stops here, so the hook sees real tensors.
+        @torch.compiler.disable  # type: ignore[untyped-decorator]
         def observe(module: nn.Module, output: Any) -> None:
-            if module is not target or not self._open:
-                return  # a copy of the model has these hooks, too
-            calls = self._calls[name]
-            states = read(name, module, output, layout, self._lengths)
-            sums = calls.sums_of(on, states) if module.training else {}
-            # What runs within a backward pass repeats a call under checkpointing. It must do the
-            # same work, or the saved tensors would not match, but it does not count.
-            if torch._C._current_graph_task_id() == -1:
-                calls.add(sums, states.values)
-                if on == "hidden":
-                    calls.add_norms(norms_by_step(states))
+            watched = alive()
+            if watched is not None and watched._open:
+                watched._see(name, on, module, output)
 
         return observe
+
+    def _see(self, name: str, on: On, module: nn.Module, output: Any) -> None:
+        target = self._modules[name]
+        if module is not (unwrapped(target) if on == "cell" else target):
+            return  # a copy of the model has these hooks, too
+        if torch._C._current_graph_task_id() != -1:
+            return  # within a backward pass: checkpointing repeats a call
+        calls, penalties = self._calls[name], self._penalties[name]
+        any_order = all(isinstance(one, ActivationRegularization) for one in penalties)
+        plain = unwrapped(module)
+        states = read(name, plain, output, self._layouts[name], self._lengths, any_order)
+        calls.add(on, states, module.training)
+        if on == "hidden":
+            calls.add_norms(states)
+            if not module.training and any(one.on == "cell" for one in penalties):
+                calls.add("cell", states, training=False)  # an LSTM steps in training only
 
 
 def _as_hook(observe: Callable[[nn.Module, Any], None]) -> Callable[[nn.Module, Any, Any], None]:
     return lambda module, inputs, output: observe(module, output)
-
-
-def _step_through(
-    name: str, module: nn.Module, observe: Callable[[nn.Module, Any], None], stack: ExitStack
-) -> None:
-    """Let an LSTM run step by step until `stack` is left, and show its cell states."""
-    check_can_step(name, module)
-
-    def forward(self: nn.LSTM, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
-        outputs, state, cells = stepwise_lstm(self, input, hx)
-        observe(self, cells)
-        return outputs, state
-
-    # A bound method: a deep copy of the module then runs the copy's weights.
-    module.__dict__["forward"] = MethodType(forward, module)
-    stack.callback(module.__dict__.pop, "forward")
 
 
 def _checked(pattern: str, wanted: Sequence[Penalty]) -> Sequence[Penalty]:
@@ -232,12 +230,11 @@ def _layouts(
     Raises:
         ValueError: that cannot be told.
     """
-    if batch_first is None:
-        said = {bool(one.batch_first) for one in named(model).values() if _says(one)}
-        batch_first = said.pop() if len(said) == 1 else None
+    if batch_first is None and len(said := said_by_recurrent(model)) == 1:
+        batch_first = said.pop()
     found = {}
     for name, module in modules.items():
-        layout = layout_of(module, batch_first)
+        layout = layout_of(unwrapped(module), batch_first)
         if layout is None:
             raise ValueError(
                 f"whether {name!r} ({type(module).__name__}) returns (batch, time, units) or "
@@ -246,7 +243,3 @@ def _layouts(
             )
         found[name] = layout
     return found
-
-
-def _says(module: nn.Module) -> bool:
-    return isinstance(getattr(module, "batch_first", None), bool)
