@@ -1,0 +1,1 @@
+"""The papers' claims, run again: `python -m experiments NAME [--quick] [--json] [--seeds K]`."""

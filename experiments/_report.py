@@ -1,0 +1,104 @@
+"""What an experiment found, as a file, figures and lines to read."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from experiments._runs import ROOT
+from steadfit.core.atomic import write_json
+from steadfit.report.provenance import provenance
+
+RESULTS = ROOT / "results" / "experiments"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says.
+
+    Attributes:
+        quick: sizes that end in under a minute and show nothing but that all of it runs.
+        seeds: how many; None is the experiment's own number.
+        jobs: trainings at a time.
+        fresh: train again what was trained before.
+        text: another text than the experiment's own.
+    """
+
+    quick: bool = False
+    seeds: int | None = None
+    jobs: int = 2
+    fresh: bool = False
+    text: Path | None = None
+
+    @property
+    def words(self) -> list[str]:
+        """The options as they stand on the command line."""
+        said = ["--quick"] if self.quick else []
+        said += ["--seeds", str(self.seeds)] if self.seeds is not None else []
+        return said + (["--text", str(self.text)] if self.text else [])
+
+
+@dataclass
+class Found:
+    """What an experiment found.
+
+    Attributes:
+        figures: what `--json` prints: nested plain values.
+        runs: all trainings, settings and figures.
+        draw: writes the figures into a folder and returns their paths.
+        table: lines of a table in Markdown.
+    """
+
+    figures: dict[str, Any]
+    runs: Sequence[dict[str, Any]]
+    table: Sequence[str]
+    draw: Callable[[Path], list[Path]] | None = None
+    conditions: dict[str, Any] = field(default_factory=dict)
+
+
+def write(name: str, found: Found, options: Options, folder: Path) -> list[Path]:
+    """Write `folder`/NAME.json and the experiment's figures; return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    seconds = sum(run.get("seconds", 0.0) for run in found.runs)
+    write_json(
+        path,
+        {
+            "experiment": name,
+            "command": " ".join(["python -m experiments", name, *options.words]),
+            "commit": _commit(),
+            "core_seconds": round(seconds),
+            "conditions": {"quick": options.quick, **found.conditions},
+            "figures": found.figures,
+            "runs": found.runs,
+            "made_on": provenance(),
+        },
+    )
+    table = folder / f"{name}.md"
+    table.write_text("\n".join(found.table) + "\n", encoding="utf-8")
+    return [path, table, *(found.draw(folder) if found.draw else [])]
+
+
+def mean_and_spread(values: Sequence[float]) -> dict[str, float]:
+    """Return mean and sample standard deviation, zero for one value."""
+    spread = statistics.stdev(values) if len(values) > 1 else 0.0
+    return {"mean": round(statistics.fmean(values), 4), "sd": round(spread, 4), "n": len(values)}
+
+
+def _commit() -> str | None:
+    """Return the commit that ran, marked where the program was changed after it."""
+    try:
+        commit = _git("rev-parse", "--short", "HEAD")
+        changed = _git("status", "--porcelain", "--", "src", "experiments")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{commit} with changes" if changed else commit
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

@@ -1,0 +1,102 @@
+"""Trainings that are kept one by one, so that an experiment goes on where it was stopped.
+
+A run is a function of this project, by its path, and the plain JSON values it is called with. Its
+figures are kept under a hash of both; a run that is there is not trained again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import multiprocessing
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from steadfit.core.atomic import write_json
+
+ROOT = Path(__file__).parents[1]
+HOME = ROOT / ".cache" / "experiments"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training.
+
+    Attributes:
+        work: `module:function`, which returns plain JSON values.
+        settings: what it is called with.
+    """
+
+    work: str
+    settings: Mapping[str, Any]
+
+    @property
+    def file(self) -> Path:
+        """Where its figures are kept."""
+        told = json.dumps([self.work, self.settings], sort_keys=True)
+        folder = self.work.partition(":")[0].rpartition(".")[2].strip("_")
+        return HOME / folder / f"{hashlib.sha256(told.encode()).hexdigest()[:16]}.json"
+
+    def figures(self) -> dict[str, Any] | None:
+        """Return what is known of the run; None if it was not finished."""
+        with suppress(FileNotFoundError):
+            return json.loads(self.file.read_text(encoding="utf-8"))
+        return None
+
+
+def run_all(runs: Sequence[Run], jobs: int, fresh: bool = False) -> list[dict[str, Any]]:
+    """Return the figures of all runs, in order; those that are missing are trained now.
+
+    Args:
+        runs: the trainings.
+        jobs: how many at a time, each in a process of its own with one thread.
+        fresh: train them all again.
+    """
+    missing = list(dict.fromkeys(r.file for r in runs if fresh or r.figures() is None))
+    by_file = {run.file: run for run in runs}
+    if len(missing) < len(by_file):
+        print(f"{len(by_file) - len(missing)} of {len(by_file)} runs were done before", flush=True)
+    began = time.perf_counter()
+    for done, run in enumerate(_finished([by_file[file] for file in missing], jobs), start=1):
+        took = time.perf_counter() - began
+        left = took / done * (len(missing) - done)
+        named = ", ".join(f"{k} {v}" for k, v in run.settings.items() if isinstance(v, (str, int)))
+        print(f"{done}/{len(missing)} ({took:.0f} s, {left:.0f} s left): {named}", flush=True)
+    found = [run.figures() for run in runs]
+    return [one for one in found if one is not None]
+
+
+def _finished(runs: Sequence[Run], jobs: int) -> Iterator[Run]:
+    if jobs == 1:
+        for run in runs:
+            _work(run)
+            yield run
+        return
+    fresh_processes = multiprocessing.get_context("spawn")  # forked ones hang in OpenMP's locks
+    with ProcessPoolExecutor(jobs, mp_context=fresh_processes) as pool:
+        waiting = {pool.submit(_work, run): run for run in runs}
+        try:
+            for future in as_completed(waiting):
+                future.result()
+                yield waiting[future]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _work(run: Run) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    module, _, function = run.work.partition(":")
+    began = time.perf_counter()
+    figures = getattr(importlib.import_module(module), function)(**run.settings)
+    seconds = round(time.perf_counter() - began, 1)
+    run.file.parent.mkdir(parents=True, exist_ok=True)
+    write_json(run.file, {**run.settings, **figures, "seconds": seconds})
