@@ -96,15 +96,31 @@ def test_targets_that_do_not_reach_or_are_no_ids_are_refused() -> None:
         BitsByStep(nn.Linear(4, 3), torch.zeros(2, 5))
 
 
-@pytest.mark.parametrize(
-    ("rnn", "message"),
-    [(nn.GRU(3, 4, bidirectional=True), "bidirectional"), (nn.Linear(3, 4), "none of nn.RNN")],
-)
-def test_what_has_no_state_to_carry_is_refused(rnn, message: str) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(ValueError, match=message):
-        RecurrentRun(rnn)
-    with pytest.raises(ValueError, match=message):
-        states_by_step(rnn, torch.zeros(2, 5, 3))
+@pytest.mark.parametrize("begin", [RecurrentRun, lambda rnn: states_by_step(rnn, x=None)])
+def test_two_directions_have_no_state_to_carry_and_are_refused(begin) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match="bidirectional"):
+        begin(nn.GRU(3, 4, bidirectional=True))
+
+
+def test_a_module_whose_steps_cannot_be_taken_apart_is_refused() -> None:
+    with pytest.raises(ValueError, match="Linear is none of"):
+        states_by_step(nn.Linear(3, 4), torch.zeros(2, 5, 3))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("batch_first", [True, False, None])
+def test_a_module_around_a_recurrent_one_is_run_as_it_lies(batch_first: bool | None) -> None:
+    class Wrapper(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.GRU(3, 4, batch_first=batch_first is not False)
+            if batch_first is not None:
+                self.batch_first = batch_first
+
+        def forward(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+            return self.inner(x, state)
+
+    model, x = Wrapper(), torch.randn(2, 7, 3)
+    torch.testing.assert_close(RecurrentRun(model)(x)[0], whole(model.inner, x))
 
 
 def test_inputs_of_another_shape_are_refused() -> None:

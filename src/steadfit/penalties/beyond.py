@@ -67,7 +67,7 @@ def curves_beyond(
     their own mode again after; what a function of yours calls you put there yourself.
 
     Args:
-        run: a module of PyTorch's in one direction, a `RecurrentRun`, or a function of yours.
+        run: `nn.RNN`, `nn.GRU` or `nn.LSTM` in one direction, a `RecurrentRun`, or a function.
         inputs: (rows, time, …), which is cut into windows; or windows, one after the other, each as
             `run` takes it: whatever is read from disk as it goes.
         window: steps a window, 100 if None; only for inputs in one tensor.

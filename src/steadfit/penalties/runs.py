@@ -11,29 +11,30 @@ from torch import Tensor, nn
 
 
 class RecurrentRun(nn.Module):
-    """`nn.RNN`, `nn.GRU` or `nn.LSTM` as `run(inputs, state) → (h, state)`, h (rows, time, units).
+    """A recurrent module as `run(inputs, state) → (h, state)`, h (rows, time, units).
 
     Args:
-        rnn: in one direction; of several layers, h is the top one's.
+        rnn: `nn.RNN`, `nn.GRU` or `nn.LSTM` in one direction (of several layers, h is the top
+            one's); or another module that takes (x, state) and returns (h, state), rows first
+            unless its `batch_first` is false.
         embedding: what turns the inputs (rows, time, …) into (rows, time, inputs of the module),
             such as `nn.Embedding` or a one-hot function. None: they are that already.
 
     Raises:
-        ValueError: the module is none of the three, or reads in two directions.
+        ValueError: the module reads in two directions.
     """
 
-    def __init__(self, rnn: nn.RNNBase, embedding: Any = None) -> None:
+    def __init__(self, rnn: nn.Module, embedding: Any = None) -> None:
         super().__init__()
-        check_one_way(rnn)
+        _check_one_way(rnn)
         self.rnn = rnn
         self.embedding = embedding
+        self.rows_first = bool(getattr(rnn, "batch_first", True))
 
     def forward(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         x = inputs if self.embedding is None else self.embedding(inputs)
-        if not self.rnn.batch_first:
-            x = x.transpose(0, 1)
-        h, state = self.rnn(x, state)
-        return (h if self.rnn.batch_first else h.transpose(0, 1)), state
+        h, state = self.rnn(x if self.rows_first else x.transpose(0, 1), state)
+        return (h if self.rows_first else h.transpose(0, 1)), state
 
 
 class BitsByStep(nn.Module):
@@ -88,7 +89,12 @@ def states_by_step(rnn: nn.RNNBase, x: Tensor, state: Any = None) -> list[Tensor
         ValueError: the module is none of the three or reads in two directions, or x has another
             number of dimensions.
     """
-    check_one_way(rnn)
+    if not isinstance(rnn, nn.RNNBase):
+        raise ValueError(
+            f"{type(rnn).__name__} is none of nn.RNN, nn.GRU and nn.LSTM; run it in a loop of your "
+            "own, and keep the states that each step hands to the next"
+        )
+    _check_one_way(rnn)
     if not isinstance(x, Tensor) or x.dim() != 3:
         given = f"shape {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
         raise ValueError(f"x is of {given}; give a tensor of three dimensions, rows and time")
@@ -106,18 +112,8 @@ def states_by_step(rnn: nn.RNNBase, x: Tensor, state: Any = None) -> list[Tensor
     return found
 
 
-def check_one_way(rnn: nn.Module) -> None:
-    """Refuse what has no state to carry from one window to the next.
-
-    Raises:
-        ValueError: the module is no recurrent one of PyTorch, or reads in two directions.
-    """
-    if not isinstance(rnn, nn.RNNBase):
-        raise ValueError(
-            f"{type(rnn).__name__} is none of nn.RNN, nn.GRU and nn.LSTM; write a function "
-            "run(inputs, state) that returns (h, state), h of shape (rows, time, units)"
-        )
-    if rnn.bidirectional:
+def _check_one_way(rnn: nn.Module) -> None:
+    if getattr(rnn, "bidirectional", False):
         raise ValueError(
             f"the {type(rnn).__name__} is bidirectional: its second direction starts at the end of "
             "the text, so no state can be carried from window to window. Take one direction."
