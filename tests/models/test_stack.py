@@ -248,12 +248,16 @@ def test_a_stack_runs_under_autocast_with_its_state_carried(
     cell: str, options: dict[str, Any]
 ) -> None:
     ours, x = stack(cell, 2, **options).float(), numbers(4, 6).float()
+    exact = ours(x, ours(x).state).hidden
     with torch.autocast("cpu", torch.bfloat16):
         first = ours(x)
-        second = ours(x, detach_stack_state(first.state))
-    second.hidden.float().sum().backward()
-    exact = ours(x, ours(x).state).hidden
-    torch.testing.assert_close(second.hidden.float(), exact, rtol=0.05, atol=0.05)
+        state = detach_stack_state(first.state)
+        second = ours(x, state).hidden
+    second.float().sum().backward()
+    torch.testing.assert_close(second.float(), exact, rtol=0.05, atol=0.05)
+    in_float32 = ours(x, tuple(tuple(part.bfloat16() for part in layer) for layer in state)).hidden
+    assert in_float32.dtype == torch.float32
+    torch.testing.assert_close(in_float32, exact, rtol=0.05, atol=0.05)
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def _pytorch_layer(
         return drawn(nn.GRU, inputs, units, batch_first=True, generator=generator)
     if cell in ("tanh", "irnn"):
         act = "tanh" if cell == "tanh" else "relu"
-        return drawn(nn.RNN, inputs, units, 1, act, batch_first=True, generator=generator)
+        return drawn(nn.RNN, inputs, units, nonlinearity=act, batch_first=True, generator=generator)
     raise DataError(f"cell is {cell!r}; accepted are {', '.join(CELLS)}.")
 
 

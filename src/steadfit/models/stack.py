@@ -142,7 +142,7 @@ def _run(
     """Run a layer, whose state PyTorch wants with one more axis and, of one part, without tuple."""
     if isinstance(layer, ZoneoutRNN):
         return layer(x, state, generator)
-    before = [part.to(x.dtype).unsqueeze(0) for part in state]  # autocast may have changed x
+    before = [part.to(x.dtype).unsqueeze(0) for part in state]  # of another call's autocast
     if len(before) == 2:
         x, after = layer(x, tuple(before))
         return x, tuple(part.squeeze(0) for part in after)

@@ -55,6 +55,7 @@ class ZoneoutRNN(nn.Module):
             self.get_parameter("weight_ih_l0"),
             self.get_parameter("bias_ih_l0"),
         )
+        state = tuple(part.to(weight.dtype) for part in state)
         shape = (len(inputs), *state[0].shape)
         keeps = [self._keep(rate, shape, x.device, generator) for rate in self.rates]
         outputs = []
