@@ -16,7 +16,7 @@ REPETITIONS = 3
 
 
 def lstm(gate: Gate, settings: dict[str, Any]) -> None:
-    """Run one layer over a window; `on` says what the norm stabilizer reads, None: there is none."""
+    """Run one layer over a window; `on` says what the norm stabilizer reads, if there is one."""
     torch.set_num_threads(settings["threads"])
     device = torch.device(settings["device"])
     rows, steps, units = settings["rows"], settings["steps"], settings["units"]
