@@ -15,6 +15,7 @@ import pytest
 
 from steadfit.core.errors import DataError, FileFormatError
 from steadfit.core.json_files import sealed
+from steadfit.data.lm_stream import LanguageModelStream
 from steadfit.notebook import data_bunch, show
 from steadfit.notebook.data_bunch import DataBunch, load_data
 from steadfit.notebook.show import html_table, show_table
@@ -92,6 +93,32 @@ def test_settings_given_when_loading_replace_the_saved_ones(tmp_path: Path) -> N
     assert load_data(tmp_path, "data", bs=4, val_bs=1).val_bs == 1
     with pytest.raises(DataError, match="bs=10000 for the 'train' documents: batch_size 10000"):
         load_data(tmp_path, "data", bs=10_000)
+
+
+def test_drawn_windows_are_for_training_and_are_saved_where_they_are_used(tmp_path: Path) -> None:
+    plain = language_model(tmp_path, bptt=12)
+    plain.save("plain")
+    drawn = language_model(tmp_path, bptt=12, bptt_jitter=True)
+    drawn.save("drawn")
+    keys = [json.loads((tmp_path / n / "settings.json").read_text()) for n in ("plain", "drawn")]
+    assert keys[1].keys() - keys[0].keys() == {"bptt_jitter"}, "data of before stay readable"
+    for data, jitter in (
+        (load_data(tmp_path, "drawn"), True),
+        (load_data(tmp_path, "plain"), False),
+        (load_data(tmp_path, "plain", bptt_jitter=True), True),
+        (load_data(tmp_path, "drawn", bptt_jitter=False), False),
+    ):
+        assert data.bptt_jitter is jitter
+        assert batches(data) == batches(drawn if jitter else plain)
+        valid = data.valid_batches()
+        assert isinstance(valid, LanguageModelStream)
+        assert not valid.bptt_jitter
+    assert batches(drawn) != batches(plain)
+
+
+def test_a_classifier_has_no_windows_to_draw(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="bptt_jitter is True: a classifier reads whole documents"):
+        classifier(tmp_path, bptt_jitter=True)
 
 
 def test_the_pickle_spelling_writes_a_folder_and_says_so(

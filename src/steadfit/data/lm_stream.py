@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,9 +11,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from steadfit.core.checks import LARGEST_SEED, whole_number
+from steadfit.core.checks import LARGEST_SEED, whole_number, yes_or_no
 from steadfit.core.errors import DataError
 from steadfit.data.token_store import TokenStore, checked_rows, described
+from steadfit.data.window_ends import check_jitter, drawn_ends, regular_ends
 
 # Read before their pages are given back. Documents lie anywhere in the file, and around each that
 # is looked at the system maps 64 KB; with the large pages of newer kernels 1 MB was measured.
@@ -23,7 +25,8 @@ _BLOCK = 1 << 16  # documents whose lengths are looked at together
 class LMBatch(NamedTuple):
     """One window: each target is the token after the input at its place.
 
-    Both are int64 (batch, time); time is bptt but in the last window of an epoch.
+    Both are int64 (batch, time); time is bptt but in the last window of an epoch, and anything
+    from 5 with drawn lengths.
     """
 
     inputs: Tensor
@@ -36,8 +39,9 @@ class LanguageModelStream:
     The documents (permuted anew each epoch) form a stream of N tokens. Row i of every batch reads
     from position i·R on, with R = (N - 1) // batch_size, and each window begins where the one
     before stopped, so a recurrent state carried over belongs to the text before it. R steps make
-    an epoch of ceil(R / bptt) windows. Each token but the first is a target exactly once, except
-    the last `tail` ones. Nothing but three small numbers a document are held in memory.
+    an epoch of ceil(R / bptt) windows, or where lengths are drawn as many as it takes. Each token
+    but the first is a target exactly once, except the last `tail` ones. Nothing but three small
+    numbers a document are held in memory.
 
     Args:
         store: Where the ids lie.
@@ -47,6 +51,7 @@ class LanguageModelStream:
         seed: With the epoch, it fixes the order of documents.
         shuffle: False keeps the order of `rows` in every epoch.
         backwards: Read each document from its end.
+        bptt_jitter: Draw each window's length around `bptt`, anew each epoch (see `drawn_ends`).
 
     Attributes:
         tokens: N, the length of the stream.
@@ -65,50 +70,72 @@ class LanguageModelStream:
         seed: int = 0,
         shuffle: bool = True,
         backwards: bool = False,
+        bptt_jitter: bool = False,
     ) -> None:
         self.store = store
         self.rows = checked_rows(store, rows)
         self.tokens = sum(int(one.sum()) for one in _lengths(store, self.rows))
         _check(batch_size, bptt, seed, self.tokens)
+        if yes_or_no("bptt_jitter", bptt_jitter):
+            check_jitter(bptt)
         self.batch_size = batch_size
         self.bptt = bptt
         self.seed = seed
         self.shuffle = shuffle
         self.backwards = backwards
+        self.bptt_jitter = bptt_jitter
         self.steps = (self.tokens - 1) // batch_size
         self.tail = self.tokens - 1 - batch_size * self.steps
+        self._drawn: tuple[int, NDArray[np.int64]] | None = None  # an epoch and its ends
 
     def __len__(self) -> int:
-        return -(-self.steps // self.bptt)
+        return self.length(0)
+
+    def length(self, epoch: int) -> int:
+        """Return the number of an epoch's windows; the same for all unless lengths are drawn."""
+        return len(self._window_ends(epoch)) if self.bptt_jitter else -(-self.steps // self.bptt)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[LMBatch]:
         """Return the windows of one epoch, from window `start` on.
 
         The same epoch gives the same windows, however many are skipped.
         """
-        if epoch < 0 or not 0 <= start <= len(self):
+        if epoch < 0 or not 0 <= start <= self.length(epoch):
             raise DataError(
                 f"Epoch {epoch}, window {start} was asked for: epochs count from 0, windows from 0 "
-                f"to {len(self)}."
+                f"to {self.length(max(epoch, 0))}."
             )
-        return self._windows(self._order(epoch), start)
+        return self._windows(self._order(epoch), self._window_ends(epoch), start)
 
     def describe(self) -> dict[str, Any]:
         """Return all that decides what the windows hold, as plain JSON values."""
         names = ("batch_size", "bptt", "seed", "shuffle", "backwards")
-        return {**described(self.store, self.rows), **{n: getattr(self, n) for n in names}}
+        values = {**described(self.store, self.rows), **{n: getattr(self, n) for n in names}}
+        # Left out where it is not used, so that fits begun before it was known can go on.
+        return {**values, "bptt_jitter": True} if self.bptt_jitter else values
 
     def _order(self, epoch: int) -> NDArray[Any]:
         if not self.shuffle:
             return self.rows
         return np.random.default_rng([self.seed, epoch]).permutation(self.rows)
 
-    def _windows(self, order: NDArray[Any], start: int) -> Iterator[LMBatch]:
+    def _window_ends(self, epoch: int) -> NDArray[np.int64]:
+        if not self.bptt_jitter:
+            return regular_ends(self.steps, self.bptt)
+        drawn = self._drawn
+        if drawn is None or drawn[0] != epoch:
+            # The third number keeps these draws apart from those of the order.
+            generator = np.random.default_rng([self.seed, epoch, 1])
+            drawn = self._drawn = epoch, drawn_ends(self.steps, self.bptt, generator)
+        return drawn[1]
+
+    def _windows(
+        self, order: NDArray[Any], window_ends: NDArray[np.int64], start: int
+    ) -> Iterator[LMBatch]:
         ends = self._ends(order)
         row_begins = np.arange(self.batch_size, dtype=np.int64)[:, None] * self.steps
-        for window in range(start, len(self)):
-            low = window * self.bptt
-            high = min(low + self.bptt, self.steps)
+        borders = np.concatenate(([0], window_ends))[start:]
+        for low, high in pairwise(borders.tolist()):
             positions = row_begins + np.arange(low, high + 1)
             # Counting the ends at or before a position passes over documents without tokens.
             document = np.searchsorted(ends, positions.astype(ends.dtype), side="right")

@@ -29,6 +29,7 @@ _FORMAT, _VERSION = "steadfit-data-bunch", 2  # 1 had no checksums
 _HEAD = ("format", "version", CHECKSUM)
 _SETTINGS = "settings.json"
 _KEPT = ("kind", "bs", "val_bs", "bptt", "backwards", "seed")
+_ADDED = ("bptt_jitter",)  # kept where it is True, so that data of before stay readable
 _SHOWN_TOKENS = 70
 
 
@@ -49,6 +50,8 @@ class DataBunch:
         bptt: steps of a window of text.
         backwards: whether each document is read from its end.
         seed: with the epoch, it fixes the order of training documents.
+        bptt_jitter: whether the training windows of a language model have lengths that are drawn
+            around `bptt`.
 
     Raises:
         DataError: when no batch can be cut so; it is not left for training to find out.
@@ -64,6 +67,7 @@ class DataBunch:
     bptt: int = 70
     backwards: bool = False
     seed: int = 0
+    bptt_jitter: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", DataPath(Path(self.path).expanduser()))
@@ -77,6 +81,11 @@ class DataBunch:
             whole_number(name, getattr(self, name), 1)
         whole_number("seed", self.seed, 0, LARGEST_SEED)
         yes_or_no("backwards", self.backwards)
+        if yes_or_no("bptt_jitter", self.bptt_jitter) and self.kind == CLASSIFIER:
+            raise DataError(
+                "bptt_jitter is True: a classifier reads whole documents, so no window's length "
+                "is drawn; leave it out"
+            )
         for given, build in (
             (f"bs={self.bs} for the 'train' documents", self.train_batches),
             (f"val_bs={self.val_bs} for the 'valid' documents", self.valid_batches),
@@ -150,7 +159,8 @@ class DataBunch:
                 if source.name not in (_SETTINGS, "vocab.json"):
                     _link_or_copy(source, fresh / source.name)
             write_json(fresh / "vocab.json", {"itos": list(self.vocab.itos)})
-            kept = {name: getattr(self, name) for name in _KEPT}
+            used = [name for name in _ADDED if getattr(self, name)]
+            kept = {name: getattr(self, name) for name in (*_KEPT, *used)}
             head = {"format": _FORMAT, "version": _VERSION}
             write_json(fresh / _SETTINGS, sealed({**head, **kept}))
         if folder.name != Path(file).name:
@@ -162,8 +172,9 @@ class DataBunch:
         rows = self.store.rows(part)
         if self.kind == CLASSIFIER:
             return DocumentBatches(self.store, rows, size, self.seed, shuffle, self.backwards)
+        jitter = self.bptt_jitter and part == TRAIN
         return LanguageModelStream(
-            self.store, rows, size, self.bptt, self.seed, shuffle, self.backwards
+            self.store, rows, size, self.bptt, self.seed, shuffle, self.backwards, jitter
         )
 
 
@@ -174,6 +185,7 @@ def load_data(
     val_bs: int | None = None,
     bptt: int | None = None,
     backwards: bool | None = None,
+    bptt_jitter: bool | None = None,
 ) -> DataBunch:
     """Return what `DataBunch.save` wrote, with its settings; those given here replace them.
 
@@ -195,6 +207,7 @@ def load_data(
         "val_bs": bs if val_bs is None else val_bs,
         "bptt": bptt,
         "backwards": backwards,
+        "bptt_jitter": bptt_jitter,
     }
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     try:
@@ -236,11 +249,11 @@ def _read_settings(path: Path) -> dict[str, Any]:
     saved = read_json(path, advice)
     if saved.get("format") != _FORMAT:
         raise FileFormatError(f"{path} does not describe saved data of Steadfit. {advice}")
-    if saved.get("version") != _VERSION or set(saved) != {*_HEAD, *_KEPT}:
+    if saved.get("version") != _VERSION or set(saved) - {*_ADDED} != {*_HEAD, *_KEPT}:
         raise FileFormatError(
             f"{path} has version {saved.get('version')!r} and holds {sorted(saved)}; this Steadfit "
             f"reads version {_VERSION} with {sorted(_KEPT)}. {advice}"
         )
     if not is_sealed(saved):
         raise FileFormatError(f"{path} was altered: its checksum is another. {advice}")
-    return {name: saved[name] for name in _KEPT}
+    return {name: saved[name] for name in (*_KEPT, *_ADDED) if name in saved}

@@ -195,6 +195,7 @@ class TextList:
         min_freq: int = 3,
         seed: int = 0,
         num_workers: int | None = None,
+        bptt_jitter: bool = False,
     ) -> DataBunch:
         """Tokenize the documents, or find them tokenized, and return what batches are cut from.
 
@@ -209,6 +210,8 @@ class TextList:
                 meaning where `vocab` was given.
             seed: with the epoch, it fixes the order of training documents.
             num_workers: has no effect, and a warning says so.
+            bptt_jitter: draw the length of each training window of a language model around
+                `bptt`, as AWD-LSTM does.
 
         Raises:
             DataError: when split or labels are missing, a class has no training document, or no
@@ -238,6 +241,7 @@ class TextList:
             bptt=bptt,
             backwards=backwards,
             seed=seed,
+            bptt_jitter=bptt_jitter,
         )
 
     def _labelled(self, corpus: Corpus, classes: tuple[str, ...] | None) -> TextList:
