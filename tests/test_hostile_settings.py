@@ -164,7 +164,7 @@ def calls(m: dict[str, Any]) -> dict[str, tuple[Call, list[Any]]]:
         cols=["no", 9, [0, 1]])  # fmt: skip
     add("TextList.databunch", lambda **a: texts.label_for_lm().databunch(**a), bs=COUNT,
         bptt=COUNT, val_bs=COUNT[1:], backwards=FLAG, min_freq=COUNT, max_vocab=[*COUNT, 8],
-        seed=NATURAL, path=[3, [], "a\0b"])  # fmt: skip
+        seed=NATURAL, path=[3, [], "a\0b"], bptt_jitter=FLAG)  # fmt: skip
     add("TextClasDataBunch.from_csv",
         lambda **a: TextClasDataBunch.from_csv(path, "t.csv", **a), valid_pct=FRACTION,
         text_cols=["no", 9], label_cols=["no", 9], classes=[["a", "b"], 3])  # fmt: skip
@@ -174,11 +174,11 @@ def calls(m: dict[str, Any]) -> dict[str, tuple[Call, list[Any]]]:
     add("DataBunch",
         lambda **a: DataBunch(**{"kind": "language-model", "store": m["lm"].store,
                                  "vocab": m["vocab"], "classes": (), "path": path, **a}),
-        kind=[None, 3, "x"], bs=COUNT, bptt=COUNT, backwards=FLAG)  # fmt: skip
+        kind=[None, 3, "x"], bs=COUNT, bptt=COUNT, backwards=FLAG, bptt_jitter=FLAG)  # fmt: skip
     m["lm"].save("saved")
     add("load_data", lambda **a: load_data(**{"path": path, "file": "saved", **a}), path=PATH,
         file=[None, 3, [], "no", "a\0b", ""], bs=COUNT[1:], val_bs=COUNT[1:], bptt=COUNT[1:],
-        backwards=FLAG[1:])  # fmt: skip
+        backwards=FLAG[1:], bptt_jitter=FLAG[1:])  # fmt: skip
     add("DataBunch.save", m["lm"].save, file=[None, 3, [], "a\0b", ""])
     add("DataBunch.show_batch", m["lm"].show_batch, rows=[None, "x", 0.5, -1, []])
 
@@ -220,7 +220,8 @@ def calls(m: dict[str, Any]) -> dict[str, tuple[Call, list[Any]]]:
         return text_classifier_learner(**everything)
 
     add("language_model_learner", language_model, data=[None, 3, "x", m["clas"]],
-        arch=[None, 3, "AWD_LSTM", torch.nn.LSTM], **learners)  # fmt: skip
+        arch=[None, 3, "AWD_LSTM", torch.nn.LSTM], nonmono=NATURAL,
+        optimizer=[*NOTHING, *NUMBERS, *OTHERS, "adam"], **learners)  # fmt: skip
     add("text_classifier_learner", classifier, data=[None, 3, "x", m["lm"]],
         arch=[None, 3, "AWD_LSTM"], bptt=COUNT[1:], grad_tokens=COUNT, **learners)  # fmt: skip
     add("checkpoints", lambda **a: language_model(checkpoint_dir=path / "c", **a),

@@ -309,3 +309,17 @@ def test_settings_reach_the_fit(clas: Any) -> None:
     assert (seen["steps"], seen["first_epoch"]) == (2, 0)
     learn.fit(2, 1e-3)
     assert (seen["stage"], seen["first_epoch"], seen["wd"]) == (1, 1, 0.2)
+
+
+def test_the_optimizer_reaches_every_fit_of_a_language_model(lm: Any) -> None:
+    plans = []
+
+    class Look(Callback):
+        def on_fit_begin(self, run: Any) -> None:
+            plans.append((run.plan.optimizer, run.plan.nonmono))
+
+    learn = lm(optimizer="nt-asgd", nonmono=2, wd=1.2e-6, clip=0.25, callbacks=Look())
+    learn.fit(1, 1.0)
+    learn.fit_one_cycle(1, 1.0)
+    assert plans == [("nt-asgd", 2)] * 2
+    assert {step.momentum for step in learn.recorder.history.steps} == {0.0}

@@ -54,6 +54,18 @@ def stream(documents: TokenStore) -> LanguageModelStream:
 
 
 @pytest.fixture(scope="session")
+def drawn(documents: TokenStore) -> LanguageModelStream:
+    """Return the documents of label 0 in windows of drawn lengths."""
+    return LanguageModelStream(documents, range(0, 24, 2), 2, bptt=10, bptt_jitter=True)
+
+
+@pytest.fixture(scope="session")
+def contrary(documents: TokenStore) -> LanguageModelStream:
+    """Return those of label 1, other words: a model that learns the others gets worse at these."""
+    return LanguageModelStream(documents, range(1, 24, 2), 2, bptt=10, shuffle=False)
+
+
+@pytest.fixture(scope="session")
 def buckets(documents: TokenStore) -> DocumentBatches:
     return DocumentBatches(documents, range(24), batch_size=8)
 

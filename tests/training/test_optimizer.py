@@ -17,6 +17,7 @@ from steadfit.training.optimizer import (
     layer_rates,
     make_optimizer,
     move_to,
+    rate_and_momentum,
 )
 from steadfit.training.schedules import Point
 
@@ -98,6 +99,33 @@ def test_steps_are_those_of_pytorchs_adamw_with_decay_on_all_but_biases_and_norm
             opt.step()
     for (name, mine), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(mine, other, rtol=0, atol=1e-6, msg=name)
+
+
+def test_a_step_of_sgd_is_the_gradient_with_its_l2_term_times_the_groups_rate() -> None:
+    for kind in ("sgd", "asgd"):
+        net = Net()
+        optimizer = make_optimizer(net.groups(), slice(0.01, 0.1), wd=0.3, kind=kind)
+        rates = {"body": 0.01, "norm": 0.01, "head": 0.1}
+        for share in (1.0, 0.5, 0.25):  # the rate of each step is its own
+            move_to(optimizer, Point(rate=share, momentum=0.8))
+            optimizer.zero_grad()
+            net(torch.arange(18.0).view(6, 3).sin()).square().sum().backward()
+            wanted = {
+                name: p.detach() - share * rates[name.split(".")[0]] * (p.grad + 0.3 * p.detach())
+                for name, p in net.named_parameters()
+                if p.grad is not None
+            }
+            optimizer.step()
+            assert len(wanted) == 6
+            for name, p in net.named_parameters():
+                torch.testing.assert_close(p.detach(), wanted[name], rtol=0, atol=1e-6)
+
+
+def test_what_is_recorded_is_the_last_groups_rate_and_sgd_has_no_momentum() -> None:
+    for kind, momentum in (("adamw", 0.75), ("sgd", 0.0), ("asgd", 0.0)):
+        optimizer = make_optimizer(Net().groups(), slice(0.01, 0.1), 0.0, kind)
+        move_to(optimizer, Point(rate=0.5, momentum=0.75))
+        assert rate_and_momentum(optimizer) == (pytest.approx(0.05), momentum)
 
 
 def test_a_point_sets_every_groups_rate_and_momentum() -> None:

@@ -33,6 +33,7 @@ from steadfit.text.corpus import VALID
 from steadfit.training.devices import generator_on
 from steadfit.training.evaluation import evaluate, in_row_order
 from steadfit.training.metrics import AnyMetric, accuracy, perplexity
+from steadfit.training.nt_asgd import NONMONO
 from steadfit.training.objective import ClassifierObjective, LanguageModelObjective
 from steadfit.training.penalty_terms import Penalties
 from steadfit.training.stages import STEPS_BETWEEN, Stages
@@ -142,6 +143,8 @@ def language_model_learner(
     seed: int = 0,
     checkpoint_dir: str | Path | None = None,
     checkpoint_every: int = STEPS_BETWEEN,
+    optimizer: str = "adamw",
+    nonmono: int = NONMONO,
 ) -> LanguageModelLearner:
     """Make a learner for a language model.
 
@@ -159,7 +162,7 @@ def language_model_learner(
         beta_norm: coefficient of the norm stabilizer; the notebook used 50.
         callbacks: for every fit.
         path: folder below which `models/` is written.
-        wd: weight decay.
+        wd: weight decay, of the kind that goes with the optimizer.
         clip: largest norm of the gradient.
         accumulate: batches a step.
         bf16: compute products in bfloat16 while training and validating; `validate`, `get_preds`
@@ -168,6 +171,8 @@ def language_model_learner(
         checkpoint_dir: folder of its own in which fits keep what they need to go on after they
             were stopped.
         checkpoint_every: steps between checkpoints.
+        optimizer: "adamw", "sgd", "asgd" or "nt-asgd" (see `FitPlan`).
+        nonmono: of "nt-asgd": how many newest validation losses are not compared with.
 
     Raises:
         DataError: the data is for a classifier; a key of `config` does not exist.
@@ -175,7 +180,10 @@ def language_model_learner(
     """
     _check(data, arch, "language-model", "language_model_learner", "label_for_lm()")
     start = _folder(pretrained)
-    plan = FitPlan(1, 1.0, wd=wd, clip=clip, accumulate=accumulate, bf16=bf16, seed=seed)
+    plan = FitPlan(
+        1, 1.0, wd=wd, clip=clip, accumulate=accumulate, bf16=bf16, seed=seed, optimizer=optimizer,
+        nonmono=nonmono,
+    )  # fmt: skip
     stages = None if checkpoint_dir is None else Stages(checkpoint_dir, checkpoint_every)
     sizes = AWDLSTMConfig.from_defaults(LANGUAGE_MODEL_DEFAULTS, len(data.vocab), drop_mult, config)
     model = LanguageModel(sizes, generator_on(None, seed))
@@ -215,7 +223,9 @@ def text_classifier_learner(
     bptt: int | None = None,
     grad_tokens: int = 1400,
 ) -> TextClassifierLearner:
-    """Make a learner for a document classifier; arguments as `language_model_learner`, and:
+    """Make a learner for a document classifier, trained with AdamW.
+
+    Arguments are those of `language_model_learner` but for the optimizer, and:
 
     Args:
         bptt: gradients flow through at most so many steps; the data's by default.

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from steadfit.core.console import say
 from steadfit.core.errors import TrainingError
 from steadfit.core.memory import reused_memory
 from steadfit.core.progress import progress
@@ -21,12 +22,14 @@ from steadfit.training.events import Callback, notify
 from steadfit.training.good_weights import DIVERGED
 from steadfit.training.history import EpochRecord, History, StepRecord
 from steadfit.training.metrics import Metric
+from steadfit.training.nt_asgd import averaged, take_average, triggered
 from steadfit.training.objective import Objective
-from steadfit.training.optimizer import move_to
+from steadfit.training.optimizer import move_to, rate_and_momentum
 from steadfit.training.penalty_terms import Sizes
 from steadfit.training.run import Run
 from steadfit.training.stages import Stage, Stages
 from steadfit.training.state import FitPlan
+from steadfit.training.window_lengths import rate_share
 
 
 def fit(
@@ -43,13 +46,15 @@ def fit(
 
     Dropout masks come from a generator of the fit's own, seeded with `plan.seed` and `plan.stage`;
     nothing is drawn from those that all threads share. Afterwards, whatever happened, the model is
-    in evaluation mode; callbacks see it so too, but in `on_step_end`.
+    in evaluation mode; callbacks see it so too, but in `on_step_end`. Where the optimizer averages
+    weights, validation and `on_epoch_end` see the mean, and the fit ends with it.
 
     With `stages` it writes checkpoints and goes on from the newest one; a fit that was finished
     before is not run again, its weights and history are taken back.
 
     Raises:
-        DataError: every layer is frozen, or two metrics have one name.
+        DataError: every layer is frozen, two metrics have one name, or "nt-asgd" has nothing to
+            validate on.
         TrainingError: a loss or gradient is not finite; the weights are the last ones before
             the loss ran away. Or the checkpoints are of another fit, or in use by one.
     """
@@ -73,11 +78,14 @@ def _fit(run: Run, callbacks: Sequence[Callback], stage: Stage | None) -> None:
     state = run.state
     while state.epoch < run.plan.epochs and state.stop_reason is None:
         _train_epoch(run, callbacks, stage)
-        _validate(run)
-        state.epoch, state.batch = state.epoch + 1, 0
-        notify(callbacks, "on_epoch_end", run)
+        with averaged(run.optimizer):
+            _validate(run)
+            state.epoch, state.batch = state.epoch + 1, 0
+            notify(callbacks, "on_epoch_end", run)
+        _switch(run)
         if stage is not None:
             stage.save()
+    take_average(run.optimizer)
     notify(callbacks, "on_fit_end", run)
     state.finished = True
     if stage is not None:
@@ -93,7 +101,7 @@ def _train_epoch(run: Run, callbacks: Sequence[Callback], stage: Stage | None) -
     began = time.perf_counter() - state.seconds
     run.objective.train()
     batches = run.train.epoch(run.plan.first_epoch + state.epoch, state.batch)
-    left = run.steps_per_epoch - state.batch // run.plan.accumulate
+    left = -(-(run.batches - state.batch) // run.plan.accumulate)
     for group in progress(_grouped(batches, run.plan.accumulate), f"epoch {state.epoch}", left):
         sizes = _step(run, group)
         state.batch += len(group)
@@ -126,15 +134,26 @@ def _validate(run: Run) -> None:
     )
 
 
+def _switch(run: Run) -> None:
+    """Go on with averaged SGD if that is planned and the validation losses of this fit say so."""
+    state, plan = run.state, run.plan
+    if plan.optimizer != "nt-asgd" or state.averaging:
+        return
+    losses = [one.valid_loss for one in run.history.epochs[-state.epoch :]]
+    if triggered([loss for loss in losses if loss is not None], plan.nonmono):
+        run.start_averaging()
+        say(f"Validation gets no better: weights are averaged from epoch {state.epoch} on.")
+
+
 def _step(run: Run, group: Sequence[Any]) -> Sizes:
     """Make one optimizer step from a group of micro-batches and record it."""
     state, objective, optimizer = run.state, run.objective, run.optimizer
-    point = run.schedule(state.step, run.steps, run.plan.moms)
-    move_to(optimizer, point)
-    optimizer.zero_grad(set_to_none=True)
     sizes = objective.sizes(group[0])
     for batch in group[1:]:
         sizes = sizes.plus(objective.sizes(batch))
+    point = run.schedule(state.step, run.steps, run.plan.moms)
+    move_to(optimizer, point._replace(rate=point.rate * rate_share(run.train, sizes)))
+    optimizer.zero_grad(set_to_none=True)
     # Batch normalisation moves its running figures as it reads, long before a loss is looked at.
     before = [buffer.clone() for buffer in objective.buffers()]
     loss, penalties = _backward(run, group, sizes)
@@ -156,11 +175,12 @@ def _step(run: Run, group: Sequence[Any]) -> Sizes:
         run.good.keep(before, state.step + 1)
     optimizer.step()
     state.step += 1
+    lr, momentum = rate_and_momentum(optimizer)
     run.history.steps.append(
         StepRecord(
             step=len(run.history.steps),
-            lr=optimizer.param_groups[-1]["lr"],
-            momentum=point.momentum,
+            lr=lr,
+            momentum=momentum,
             loss=float(loss),
             smoothed=state.smoothed.update(float(loss)),
             penalties={name: float(value) for name, value in penalties.items()},

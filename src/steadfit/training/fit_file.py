@@ -63,6 +63,11 @@ def fingerprint(run: Run, callbacks: Sequence[Callback]) -> dict[str, Any]:
     plan = asdict(run.plan)
     lr = run.plan.lr
     plan["lr"] = [lr.start, lr.stop] if isinstance(lr, slice) else lr
+    # What does not decide anything is left out, so that fits begun before it was known can go on.
+    if plan["optimizer"] != "nt-asgd":
+        del plan["nonmono"]
+    if plan["optimizer"] == "adamw":
+        del plan["optimizer"]
     return {
         **plan,
         "penalties": asdict(run.objective.penalties),

@@ -17,10 +17,12 @@ from steadfit.kernels.precision import products_in_bf16
 from steadfit.training.devices import device_of, generator_on, to_device
 from steadfit.training.evaluation import Batches
 from steadfit.training.history import SmoothedLoss
+from steadfit.training.nt_asgd import first_kind
 from steadfit.training.objective import Objective
 from steadfit.training.optimizer import make_optimizer, move_to
 from steadfit.training.schedules import Point
 from steadfit.training.state import FitPlan
+from steadfit.training.window_lengths import rate_share
 
 QUIET_STEPS = 20
 
@@ -66,7 +68,7 @@ def find_lr(
             "zero and below the second, and there is at least one step."
         )
     trial = copy.deepcopy(objective)
-    optimizer = make_optimizer(trial.model.layer_groups(), 1.0, plan.wd)
+    optimizer = make_optimizer(trial.model.layer_groups(), 1.0, plan.wd, first_kind(plan.optimizer))
     device = device_of(trial)
     smoothed = SmoothedLoss()
     lrs: list[float] = []
@@ -78,11 +80,12 @@ def find_lr(
     for step, (first, batch) in enumerate(islice(_endless(train), steps)):
         state = None if first else state
         lr = start_lr * (end_lr / start_lr) ** (step / max(steps - 1, 1))
-        move_to(optimizer, Point(lr, plan.moms[0]))
+        sizes = trial.sizes(batch)
+        move_to(optimizer, Point(lr * rate_share(train, sizes), plan.moms[0]))
         batch = to_device(batch, device)
         optimizer.zero_grad(set_to_none=True)
         with products_in_bf16(device, plan.bf16):
-            result = trial(batch, state, trial.sizes(batch), generator)
+            result = trial(batch, state, sizes, generator)
         loss = float(result.loss.detach())
         if not math.isfinite(loss):
             break

@@ -1,4 +1,4 @@
-"""AdamW over layer groups, each with its own learning rate; freezing."""
+"""AdamW, SGD or averaged SGD over layer groups, each with its own learning rate; freezing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 from steadfit.core.checks import LARGEST, whole_number
 from steadfit.core.errors import DataError
@@ -58,39 +59,50 @@ def layer_rates(lr: Rate, n_groups: int) -> list[float]:
     return [start * factor**i for i in range(n_groups)]
 
 
-def make_optimizer(groups: Groups, lr: Rate, wd: float) -> torch.optim.AdamW:
-    """Build AdamW with decoupled decay on all weights but biases and norms.
+def make_optimizer(groups: Groups, lr: Rate, wd: float, kind: str = "adamw") -> Optimizer:
+    """Build an optimizer; only parameters that train are in it, each once.
 
-    Only parameters that train are in it; each layer group has its own rate, kept as `max_lr`.
+    Each layer group has its own rate, kept as `max_lr`.
+
+    Args:
+        groups: the layer groups.
+        lr: see `layer_rates`.
+        wd: for "adamw" decoupled decay of all weights but biases and norms; for the others, as in
+            AWD-LSTM, an L2 term in the gradient of every parameter.
+        kind: "adamw", "sgd" (without momentum) or "asgd" (the same, with the mean of the weights
+            kept from the second step on, as `torch.optim.ASGD` does with `t0=0, lambd=0`).
 
     Raises:
         DataError: everything is frozen, or a rate is not a positive number.
     """
-    rates = layer_rates(lr, len(groups))
-    settings: list[dict[str, Any]] = []
-    seen: set[int] = set()
-    for group, rate in zip(groups, rates, strict=True):
-        kinds: dict[float, list[nn.Parameter]] = {wd: [], 0.0: []}
-        for module in group:
-            for parameter in module.parameters():
-                if parameter.requires_grad and id(parameter) not in seen:
-                    seen.add(id(parameter))
-                    kinds[wd if parameter.ndim > 1 else 0.0].append(parameter)
-        settings += [
-            {"params": parameters, "max_lr": rate, "lr": rate, "weight_decay": decay}
-            for decay, parameters in kinds.items()
-            if parameters
-        ]
+    settings = _settings(groups, lr, wd, spare_vectors=kind == "adamw")
     if not settings:
         raise DataError("Every layer is frozen, so there is nothing to train; call unfreeze().")
+    if kind == "asgd":
+        return torch.optim.ASGD(settings, t0=0, lambd=0.0)
+    if kind == "sgd":
+        return torch.optim.SGD(settings)
     return torch.optim.AdamW(settings, betas=(0.9, BETA_2), eps=EPS, fused=True)
 
 
-def move_to(optimizer: torch.optim.Optimizer, point: Point) -> None:
-    """Set every group's rate and momentum for the next step."""
+def move_to(optimizer: Optimizer, point: Point) -> None:
+    """Set every group's rate, and AdamW's momentum, for the next step."""
     for group in optimizer.param_groups:
         group["lr"] = group["max_lr"] * point.rate
-        group["betas"] = (point.momentum, BETA_2)
+        if "betas" in group:
+            group["betas"] = (point.momentum, BETA_2)
+        elif isinstance(optimizer, torch.optim.ASGD):
+            # It would take this rate one step later: at the end of each step it works out the
+            # next one's from the group's.
+            for parameter in group["params"]:
+                if parameter in optimizer.state:
+                    optimizer.state[parameter]["eta"].fill_(group["lr"])
+
+
+def rate_and_momentum(optimizer: Optimizer) -> tuple[float, float]:
+    """Return what the last layer group is set to; SGD has the momentum zero."""
+    last = optimizer.param_groups[-1]
+    return last["lr"], last["betas"][0] if "betas" in last else 0.0
 
 
 def check_momenta(moms: Sequence[float]) -> Momenta:
@@ -101,6 +113,25 @@ def check_momenta(moms: Sequence[float]) -> Momenta:
             "(0.8, 0.7). (fastai 2 takes three numbers; leave the last one out.)"
         )
     return moms[0], moms[1]
+
+
+def _settings(groups: Groups, lr: Rate, wd: float, spare_vectors: bool) -> list[dict[str, Any]]:
+    settings: list[dict[str, Any]] = []
+    seen: set[int] = set()
+    for group, rate in zip(groups, layer_rates(lr, len(groups)), strict=True):
+        kinds: dict[float, list[nn.Parameter]] = {wd: [], 0.0: []}
+        for module in group:
+            for parameter in module.parameters():
+                if parameter.requires_grad and id(parameter) not in seen:
+                    seen.add(id(parameter))
+                    spared = spare_vectors and parameter.ndim <= 1
+                    kinds[0.0 if spared else wd].append(parameter)
+        settings += [
+            {"params": parameters, "max_lr": rate, "lr": rate, "weight_decay": decay}
+            for decay, parameters in kinds.items()
+            if parameters
+        ]
+    return settings
 
 
 def _is_share(value: object) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from torch import nn
+from torch.optim import Optimizer
 
 from steadfit.core.errors import DataError
 from steadfit.training.devices import device_of, generator_on
@@ -13,10 +14,12 @@ from steadfit.training.evaluation import Batches
 from steadfit.training.good_weights import GoodWeights
 from steadfit.training.history import EpochRecord, History
 from steadfit.training.metrics import Metric
+from steadfit.training.nt_asgd import first_kind
 from steadfit.training.objective import Objective
 from steadfit.training.optimizer import make_optimizer
 from steadfit.training.schedules import schedule_named
 from steadfit.training.state import FitPlan, TrainState
+from steadfit.training.window_lengths import batches_of, total_steps
 
 
 class Run:
@@ -37,13 +40,17 @@ class Run:
         self.plan = plan
         self.metrics = metrics
         _check_names(metrics)
+        if plan.optimizer == "nt-asgd":
+            _check_validated(valid)
         self.state = TrainState(history=history)
-        self.optimizer = make_optimizer(objective.model.layer_groups(), plan.lr, plan.wd)
+        self.optimizer = self._make_optimizer(first_kind(plan.optimizer))
+        if plan.optimizer == "asgd":
+            self.start_averaging()
         trained = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.good = GoodWeights(trained, objective)
         self.generator = generator_on(device_of(objective), plan.seed, plan.stage)
         self.schedule = schedule_named(plan.schedule)
-        self.steps_per_epoch = -(-len(train) // plan.accumulate)
+        self.steps = total_steps(train, plan)
 
     @property
     def model(self) -> nn.Module:
@@ -56,13 +63,30 @@ class Run:
         return self.state.history
 
     @property
-    def steps(self) -> int:
-        """Optimizer steps of the whole fit."""
-        return self.plan.epochs * self.steps_per_epoch
+    def batches(self) -> int:
+        """Micro-batches of the present epoch."""
+        return batches_of(self.train, self.plan.first_epoch + self.state.epoch)
+
+    def start_averaging(self) -> None:
+        """Go on with averaged SGD, from the weights as they are."""
+        self.state.averaging = True
+        self.optimizer = self._make_optimizer("asgd")
 
     def stop(self, reason: str) -> None:
         """End the fit after the present epoch's validation."""
         self.state.stop_reason = reason
+
+    def _make_optimizer(self, kind: str) -> Optimizer:
+        groups = self.objective.model.layer_groups()
+        return make_optimizer(groups, self.plan.lr, self.plan.wd, kind)
+
+
+def _check_validated(valid: Batches | None) -> None:
+    if valid is None or not len(valid):
+        raise DataError(
+            "optimizer is 'nt-asgd', which goes by the validation loss, and there is nothing to "
+            "validate on. Split the data, or take 'sgd' or 'asgd'."
+        )
 
 
 def _check_names(metrics: Sequence[Metric]) -> None:

@@ -19,7 +19,8 @@ from steadfit.training.events import Callback
 from steadfit.training.history import History, SmoothedLoss
 from steadfit.training.run import Run
 
-_PLACE = ("epoch", "step", "batch", "tokens", "seconds", "finished", "stop_reason")
+_PLACE = ("epoch", "step", "batch", "tokens", "seconds", "finished", "stop_reason", "averaging")
+_ADDED = {"averaging": False}  # what checkpoints written before it was known do not have
 
 
 def snapshot(run: Run, callbacks: Sequence[Callback]) -> Checkpoint:
@@ -59,10 +60,13 @@ def restore(run: Run, checkpoint: Checkpoint) -> None:
     check_weights(run.model, weights, "the checkpoint")
     try:
         fill(run.model, weights)
-        _restore_optimizer(run, _below(tensors, "optimizer."))
         run.good.load_state_dict(_below(tensors, "good."))
+        place = {**_ADDED, **values["place"]}
         for name in _PLACE:
-            setattr(state, name, _plain(values["place"][name], getattr(state, name), name))
+            setattr(state, name, _plain(place[name], getattr(state, name), name))
+        if state.averaging:
+            run.start_averaging()
+        _restore_optimizer(run, _below(tensors, "optimizer."))
         _restore_generator(run, tensors["rng"])
         state.smoothed = SmoothedLoss(**values["smoothed"])
         restored = History.from_dict(values["history"])

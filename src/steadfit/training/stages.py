@@ -134,7 +134,7 @@ class Stage:
     def step_done(self) -> None:
         """Write a checkpoint if it is time, or if somebody wants to stop."""
         state = self.run.state
-        last = state.batch == len(self.run.train)  # before a validation that may take long
+        last = state.batch == self.run.batches  # before a validation that may take long
         due = self._interrupt.asked or last or state.step % self.stages.every == 0
         if due:
             self.save()

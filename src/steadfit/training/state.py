@@ -8,6 +8,7 @@ from steadfit.core.checks import LARGEST_SEED, number, whole_number, yes_or_no
 from steadfit.core.errors import DataError
 from steadfit.models.outputs import State
 from steadfit.training.history import History, SmoothedLoss
+from steadfit.training.nt_asgd import NONMONO, optimizer_named
 from steadfit.training.optimizer import Rate, check_momenta
 from steadfit.training.schedules import Momenta, schedule_named
 
@@ -20,8 +21,8 @@ class FitPlan:
         epochs: passes over the training batches.
         lr: largest learning rate, or a slice over the layer groups (see `layer_rates`).
         schedule: "one_cycle", "slanted_triangular" or "constant".
-        moms: (high, low) momentum, Adam's first coefficient.
-        wd: decoupled weight decay on all but biases and norms.
+        moms: (high, low) momentum, Adam's first coefficient; SGD has none.
+        wd: weight decay, of the kind that goes with the optimizer (see `make_optimizer`).
         clip: largest norm of the whole gradient; None for no clipping.
         accumulate: batches whose gradients make one step, as if they were one batch (but for
             batch normalisation, which sees each alone).
@@ -29,6 +30,9 @@ class FitPlan:
         seed: of dropout masks and of the data's order.
         stage: how many fits came before; it gives each fit its own random numbers.
         first_epoch: how many epochs came before; it gives each epoch its own order.
+        optimizer: "adamw", "sgd", "asgd" or "nt-asgd", which goes from SGD to averaged SGD when
+            the validation loss says so (see `steadfit.training.nt_asgd`).
+        nonmono: of "nt-asgd": the last so many validation losses are not compared with.
     """
 
     epochs: int
@@ -42,6 +46,8 @@ class FitPlan:
     seed: int = 0
     stage: int = 0
     first_epoch: int = 0
+    optimizer: str = "adamw"
+    nonmono: int = NONMONO
 
     def __post_init__(self) -> None:
         for name in ("epochs", "accumulate"):
@@ -51,7 +57,9 @@ class FitPlan:
         yes_or_no("bf16", self.bf16)
         if self.clip is not None and not number("clip", self.clip) > 0:
             raise DataError(f"clip is {self.clip!r}; accepted are a positive norm and None.")
+        whole_number("nonmono", self.nonmono)
         schedule_named(self.schedule)
+        optimizer_named(self.optimizer)
         check_momenta(self.moms)
 
 
@@ -69,3 +77,4 @@ class TrainState:
     history: History = field(default_factory=History)
     finished: bool = False  # on_fit_end was called
     stop_reason: str | None = None
+    averaging: bool = False  # the optimizer is averaged SGD
