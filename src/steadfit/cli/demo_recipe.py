@@ -31,7 +31,7 @@ from steadfit.text.tokenizer import Tokenizer
 from steadfit.text.vocab import Vocab
 from steadfit.training.devices import generator_on
 from steadfit.training.engine import fit
-from steadfit.training.evaluation import evaluate
+from steadfit.training.evaluation import evaluate, in_row_order
 from steadfit.training.history import History
 from steadfit.training.lr_finder import RangeTest, find_lr
 from steadfit.training.objective import ClassifierObjective, LanguageModelObjective
@@ -110,6 +110,7 @@ class ClassifierRun(NamedTuple):
     tokens_per_second: float
     norm_drift: float
     norm_curve: list[float]
+    right: list[bool]  # of each test document, in the order of the token store
 
 
 def language_model_corpus(reviews: Corpus, size: DemoSize, seed: int) -> Corpus:
@@ -210,13 +211,16 @@ class ClassifierDemo:
         self._stage += 1
         last = self.history.epochs[-1]
         model = self.objective.model
+        evaluation = evaluate(self.objective, self.test, plan.bf16)
+        probabilities, labels = in_row_order(evaluation)
         return ClassifierRun(
             name,
-            evaluate(self.objective, self.test, plan.bf16).accuracy,
+            evaluation.accuracy,
             last.seconds,
             last.tokens_per_second,
             norm_drift(model, self.longest).ratio,
             norm_curve(model, self.longest),
+            (probabilities.argmax(dim=1) == labels).tolist(),
         )
 
     def fork(self, name: str) -> ClassifierDemo:

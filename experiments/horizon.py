@@ -1,0 +1,167 @@
+"""Does an IRNN's norm grow without bound beyond its training horizon, and is it held by β?
+
+Networks are trained on windows of 50 characters, each from a state of zeros, and run to 10,000
+steps. First a setting is searched in which an unpenalised IRNN's norm grows (Krueger & Memisevic,
+2016, give the claim; their settings were not to be had); then every β is trained in that setting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from experiments._beyond import EARLY, LATE, curves, norm_ratio, paired_bits, thinned
+from experiments._char_model import Training, bits_per_character, train
+from experiments._characters import BROWN, read_characters
+from experiments._figures import draw_curves
+from experiments._report import Found, Options, mean_and_spread
+from experiments._runs import Run, run_all
+
+BETAS = (0.0, 5.0, 50.0, 500.0)
+SEEDS = 3
+_BASE = Training(updates=3_000, carry=False)
+_SGD = replace(_BASE, optimizer="sgd", lr=2e-3, momentum=0.99)
+SEARCH: dict[str, tuple[int, Training]] = {
+    "Adam 1e-3, clip 1": (256, replace(_BASE, lr=1e-3)),
+    "Adam 1e-3, no clip": (256, replace(_BASE, lr=1e-3, clip=None)),
+    "Adam 3e-3, clip 1": (256, replace(_BASE, lr=3e-3)),
+    "Adam 1e-3, clip 1, 512 units": (512, replace(_BASE, lr=1e-3)),
+    "Adam 1e-3, clip 1, three times as long": (256, replace(_BASE, lr=1e-3, updates=9_000)),
+    "SGD 2e-3, momentum 0.99, clip 1": (256, _SGD),
+    "SGD 2e-3, momentum 0.99, no clip": (256, replace(_SGD, clip=None)),
+    "SGD 1e-2, momentum 0.99, clip 1": (256, replace(_SGD, lr=1e-2)),
+    "SGD 1e-2, momentum 0.99, clip 1, three times as long": (
+        256,
+        replace(_SGD, lr=1e-2, updates=9_000),
+    ),
+}
+LSTM = replace(_BASE, lr=4e-3)
+ROWS, STEPS, PAIRED_ROWS = 64, 10_000, 512
+QUICK = {"units": 32, "updates": 60, "limit": 60_000, "rows": 16, "steps": 1100, "paired": 32}
+
+
+def run(options: Options) -> Found:
+    """Search the setting, then train IRNN and LSTM with every β in it."""
+    seeds = options.seeds if options.seeds is not None else 1 if options.quick else SEEDS
+    search = dict(list(SEARCH.items())[:2]) if options.quick else SEARCH
+    searched = run_all(
+        [_run(options, "irnn", 0.0, 0, *search[name]) for name in search],
+        options.jobs,
+        options.fresh,
+    )
+    ratios = dict(zip(search, (one["norm_ratio"] for one in searched), strict=True))
+    grown = {name: ratio for name, ratio in ratios.items() if ratio is not None}
+    chosen = max(grown, key=grown.__getitem__) if grown else next(iter(search))
+    places = [
+        (cell, beta, seed) for cell in ("irnn", "lstm") for beta in BETAS for seed in range(seeds)
+    ]
+    settings = {"irnn": search[chosen], "lstm": (search[chosen][0], LSTM)}
+    runs = [_run(options, cell, beta, seed, *settings[cell]) for cell, beta, seed in places]
+    done = run_all(runs, options.jobs, options.fresh)
+    figures: dict[str, Any] = {"search": ratios, "chosen": chosen}
+    for cell in ("irnn", "lstm"):
+        figures[cell] = {
+            f"{beta:g}": _figures([r for r in done if (r["cell"], r["beta"]) == (cell, beta)])
+            for beta in BETAS
+        }
+    return Found(
+        figures,
+        [*searched, *done],
+        _table(figures),
+        draw=lambda folder: _draw(done, folder),
+        conditions={"rows": ROWS, "paired_rows": PAIRED_ROWS, "steps": STEPS},
+    )
+
+
+def one(
+    cell: str,
+    beta: float,
+    seed: int,
+    units: int,
+    text: str,
+    limit: int | None,
+    rows: int,
+    steps: int,
+    paired: int,
+    how: dict[str, Any],
+) -> dict[str, Any]:
+    """Train one network, and run it to `steps`."""
+    characters = read_characters(text, limit)
+    trained = train(cell, units, seed, characters, Training(**{**how, "norm": beta}))
+    if trained.figures["diverged"]:
+        return {**trained.figures, "norm_ratio": None}
+    held_out = torch.cat([characters.valid, characters.test])
+    found = curves(trained.model, held_out, rows, steps)
+    bits = paired_bits(trained.model, held_out, paired)
+    return {
+        **trained.figures,
+        "valid_bpc": round(bits_per_character(trained.model, characters.valid), 4),
+        "norm_ratio": norm_ratio(found),
+        "norm_ratio_end": norm_ratio(found, EARLY, steps - 25),
+        "bpc_50": bits.early,
+        "bpc_1000": bits.late,
+        "bpc_standard_error": bits.standard_error,
+        "curve": thinned(found),
+    }
+
+
+def _run(options: Options, cell: str, beta: float, seed: int, units: int, how: Training) -> Run:
+    sizes: dict[str, Any] = {"rows": ROWS, "steps": STEPS, "paired": PAIRED_ROWS, "limit": None}
+    if options.quick:
+        units = QUICK["units"]
+        how = replace(how, updates=QUICK["updates"])
+        sizes = {name: QUICK[name] for name in sizes}
+    text = str(options.text or BROWN.relative_to(BROWN.parents[2]))
+    settings = {"cell": cell, "beta": beta, "seed": seed, "units": units, "text": text, **sizes}
+    return Run("experiments.horizon:one", {**settings, "how": asdict(how)})
+
+
+def _figures(of_beta: list[dict[str, Any]]) -> dict[str, Any]:
+    whole = [r for r in of_beta if r["diverged"] is None]
+    figures: dict[str, Any] = {"diverged": len(of_beta) - len(whole), "seeds": len(of_beta)}
+    for name in ("norm_ratio", "norm_ratio_end", "bpc_50", "bpc_1000", "valid_bpc"):
+        spread = mean_and_spread([r[name] for r in whole]) if whole else {"mean": None, "sd": None}
+        figures[name], figures[f"{name}_sd"] = spread["mean"], spread["sd"]
+    return figures
+
+
+def _table(figures: dict[str, Any]) -> list[str]:
+    lines = [f"| IRNN without penalty, searched | ‖h_{LATE}‖ / ‖h_{EARLY}‖ |", "|---|---|"]
+    lines += [f"| {name} | {_shown(ratio)} |" for name, ratio in figures["search"].items()]
+    lines += ["", f"Chosen: {figures['chosen']}.", ""]
+    lines += [
+        f"| cell, β | ‖h_{LATE}‖ / ‖h_{EARLY}‖ | at the end | bits at {EARLY} | bits at {LATE} | "
+        "difference | diverged |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for cell in ("irnn", "lstm"):
+        for beta, one in figures[cell].items():
+            early, late = one["bpc_50"], one["bpc_1000"]
+            difference = None if early is None else late - early
+            shown = (one["norm_ratio"], one["norm_ratio_end"], early, late, difference)
+            cells = " | ".join(map(_shown, shown))
+            lines.append(f"| {cell}, {beta} | {cells} | {one['diverged']} of {one['seeds']} |")
+    return lines
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}" if abs(value) < 1000 else f"{value:.2e}"
+
+
+def _draw(done: list[dict[str, Any]], folder: Path) -> list[Path]:
+    return [
+        draw_curves(
+            {
+                f"β = {r['beta']:g}": r["curve"]
+                for r in done
+                if r["cell"] == cell and r["seed"] == 0 and r["diverged"] is None
+            },
+            folder / f"horizon-{cell}.png",
+            horizon=EARLY,
+            title=f"{cell.upper()} trained on windows of {EARLY} characters",
+        )
+        for cell in ("irnn", "lstm")
+    ]
