@@ -9,13 +9,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments._report import RESULTS, Options, write
+from steadfit.core.errors import SteadfitError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what the command line names, print its table, and keep what was found."""
     name, options, as_json, out = _parse(arguments)
     module = importlib.import_module(f"experiments.{name.replace('-', '_')}")
-    found = module.run(options)
+    try:
+        found = module.run(options)
+    except SteadfitError as error:
+        raise SystemExit(f"experiments {name}: {error}") from error
     print("\n".join(found.table))
     if folder := out or (None if options.quick else RESULTS):
         for path in write(name, found, options, folder):
@@ -39,12 +43,15 @@ def _parse(arguments: Sequence[str] | None) -> tuple[str, Options, bool, Path | 
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="trainings at a time (2)")
     parser.add_argument("--fresh", action="store_true", help="train again what was trained before")
     parser.add_argument("--text", type=Path, metavar="FILE", help="another text, plain or .xz")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="another grid for `sweep`")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="write results there")
     given = parser.parse_args(arguments)
     for option in ("jobs", "seeds"):
         if getattr(given, option) is not None and getattr(given, option) < 1:
             parser.error(f"--{option}: one or more")
-    options = Options(given.quick, given.seeds, given.jobs, given.fresh, given.text)
+    if given.config and given.name != "sweep":
+        parser.error("--config: only `sweep` reads a grid")
+    options = Options(given.quick, given.seeds, given.jobs, given.fresh, given.text, given.config)
     return given.name, options, given.json, given.out
 
 

@@ -26,6 +26,7 @@ class Options:
         jobs: trainings at a time.
         fresh: train again what was trained before.
         text: another text than the experiment's own.
+        config: another grid than the sweep's own.
     """
 
     quick: bool = False
@@ -33,13 +34,15 @@ class Options:
     jobs: int = 2
     fresh: bool = False
     text: Path | None = None
+    config: Path | None = None
 
     @property
     def words(self) -> list[str]:
         """The options as they stand on the command line."""
         said = ["--quick"] if self.quick else []
         said += ["--seeds", str(self.seeds)] if self.seeds is not None else []
-        return said + (["--text", str(self.text)] if self.text else [])
+        said += ["--text", str(self.text)] if self.text else []
+        return said + (["--config", str(self.config)] if self.config else [])
 
 
 @dataclass
