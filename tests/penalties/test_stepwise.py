@@ -106,6 +106,18 @@ def test_watched_cells_and_outputs_equal_the_loops(batch_first: bool) -> None:
     assert set(watched.terms()) == {"/norm_cell", "/tar"}
 
 
+@pytest.mark.parametrize("with_state", [False, True])
+def test_under_autocast_it_has_the_dtypes_of_the_fused_one(with_state: bool) -> None:
+    module = nn.LSTM(2, 4, num_layers=2)
+    state = (torch.randn(2, 3, 4), torch.randn(2, 3, 4)) if with_state else None
+    x = torch.randn(5, 3, 2)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        fused, (h, c) = module(x, state)
+        out, (stepped_h, stepped_c), cells = stepwise_lstm(module, x, state)
+    assert cells.dtype == c.dtype == torch.bfloat16
+    torch.testing.assert_close((out, stepped_h, stepped_c), (fused, h, c), rtol=0.02, atol=0.02)
+
+
 def test_evaluation_runs_the_fused_one() -> None:
     module = lstm().eval()
     packed = pack_sequence([torch.randn(3, 2, dtype=torch.float64)])

@@ -15,6 +15,8 @@ from steadfit.penalties.modules import (
     TemporalActivationRegularization,
 )
 
+PRECISE = {"rtol": 1e-10, "atol": 1e-12}
+
 LOOPS = {
     "ar": reference.activation_regularization,
     "tar": reference.temporal_activation_regularization,
@@ -97,3 +99,22 @@ def gradients(value: Tensor, module: nn.Module) -> list[Tensor]:
         torch.zeros_like(p) if g is None else g
         for g, p in zip(found, module.parameters(), strict=True)
     ]
+
+
+def batch(*shape: int) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64)
+
+
+def assert_same(watched_value: Tensor, expected: Tensor, module: nn.Module) -> None:
+    torch.testing.assert_close(watched_value, expected, **PRECISE)
+    torch.testing.assert_close(
+        gradients(watched_value, module), gradients(expected, module), **PRECISE
+    )
+
+
+def both_directions(h: Tensor, lengths: list[int] | None, module: nn.RNNBase) -> Tensor:
+    """The loops over (batch, time, units), each direction as rows of its own."""
+    if not module.bidirectional:
+        return by_loops(h, lengths)
+    rows = torch.cat([h[..., : h.shape[2] // 2], h[..., h.shape[2] // 2 :]])
+    return by_loops(rows, None if lengths is None else lengths * 2)

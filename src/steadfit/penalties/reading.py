@@ -58,12 +58,14 @@ def said_by_recurrent(model: nn.Module) -> set[bool]:
     return {one for one in said if isinstance(one, bool)}
 
 
-def checked_lengths(lengths: Tensor) -> Lengths:
+def checked_lengths(lengths: object) -> Lengths:
     """Return lengths as `read` takes them.
 
     Raises:
         ValueError: a length is below one, or the tensor is neither whole numbers nor a mask.
     """
+    if not isinstance(lengths, Tensor):
+        raise ValueError(f"lengths are a {type(lengths).__name__}; give a tensor, or None")
     mask = lengths.dtype == torch.bool
     whole = not (mask or lengths.is_floating_point() or lengths.is_complex())
     if not (mask and lengths.dim() == 2) and not (whole and lengths.dim() == 1):

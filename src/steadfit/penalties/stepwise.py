@@ -144,17 +144,16 @@ def _layer(
         return getattr(module, f"{kind}_l{layer}", None)
 
     recurrent, projection = getattr(module, f"weight_hh_l{layer}"), weight("weight_hr")
+    bias = weight("bias_hh")
     inputs = F.linear(x, getattr(module, f"weight_ih_l{layer}"), weight("bias_ih"))
-    if (bias := weight("bias_hh")) is not None:
-        inputs = inputs + bias
     if before is None:
         h = inputs.new_zeros(x.shape[1], recurrent.shape[1])
         c = inputs.new_zeros(x.shape[1], module.hidden_size)
     else:
-        h, c = before
+        h, c = (one.to(inputs.dtype) for one in before)  # float32 under autocast
     outputs, cells = [], []
     for gates in inputs.unbind(0):
-        i, f, g, o = (gates + F.linear(h, recurrent)).chunk(4, dim=1)
+        i, f, g, o = (gates + F.linear(h, recurrent, bias)).chunk(4, dim=1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         h = o.sigmoid() * c.tanh()
         if projection is not None:

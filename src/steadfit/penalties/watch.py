@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
-from weakref import ref
 
 import torch
 from torch import Tensor, nn
@@ -178,15 +177,11 @@ class Watched:
         self._modules = {}
 
     def _observer(self, name: str, on: On) -> Callable[[nn.Module, Any], None]:
-        # Compiled code and copies of the model keep their hooks, which must keep nothing alive.
-        alive = ref(self)
-
         # A compiled forward stops here, so the hook sees real tensors.
         @torch.compiler.disable  # type: ignore[untyped-decorator]
         def observe(module: nn.Module, output: Any) -> None:
-            watched = alive()
-            if watched is not None and watched._open:
-                watched._see(name, on, module, output)
+            if self._open:  # compiled code and copies of the model keep their hooks
+                self._see(name, on, module, output)
 
         return observe
 
