@@ -75,6 +75,6 @@ def draw_heat_maps(
                     frame.set(edgecolor="#D55E00", linewidth=2.5)
                     axes.add_patch(frame)
     panels[0].set_ylabel(rows[0])
-    figure.colorbar(image, ax=list(panels)).set_label(unit, fontsize=8)
+    figure.colorbar(image, ax=list(panels), pad=0.02).set_label(unit, fontsize=8)
     figure.suptitle(title)
     return save_figure(figure, path)
