@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from steadfit.core.errors import DataError
 from steadfit.report.baseline import tfidf_baseline
 
 TRAIN = ["a good film", "good and warm", "not good at all", "bad film", "not bad at all", "bad"]
@@ -63,33 +62,5 @@ def test_it_is_the_converged_regression_on_weights_made_by_hand() -> None:
     assert np.abs(scores).min() > 0.01  # none so near the border that rounding decides
     result = tfidf_baseline(train, labels[:40], test, labels[40:])
     assert result.predictions == (scores > 0).astype(int).tolist()
-
-
-def test_from_two_thousand_documents_on_what_occurs_once_is_left_out() -> None:
-    def predict(documents: int) -> list[object]:
-        # "zzz" occurs once; what else occurs once is of the other class.
-        once = ["zzz", *(f"word{i}" for i in range(9))]
-        many = ["dull", "warm"] * ((documents - len(once)) // 2 + 1)
-        texts = (once + many)[:documents]
-        labels = [int(text in ("zzz", "warm")) for text in texts]
-        return tfidf_baseline(texts, labels, ["zzz"], [1]).predictions
-
-    assert predict(1_999) == [1]
-    assert predict(2_000) == [0]
-
-
-@pytest.mark.parametrize(
-    ("train", "labels", "test", "answers", "message"),
-    [
-        (TRAIN, LABELS[:-1], ["good"], ["pos"], "6 training texts and 5 training labels"),
-        (TRAIN, LABELS, ["good"], [], "1 test texts and 0 test labels"),
-        (["a b", "good"], ["pos", "pos"], ["good"], ["pos"], "1 classes"),
-        (TRAIN, LABELS, [], [], "0 test texts"),
-        (["a", "!"], ["pos", "neg"], ["good"], ["pos"], "nothing to count"),
-    ],
-)
-def test_what_cannot_be_learned_or_judged_is_refused(
-    train: list[str], labels: list[str], test: list[str], answers: list[str], message: str
-) -> None:
-    with pytest.raises(DataError, match=message):
-        tfidf_baseline(train, labels, test, answers)
+    log_odds = result.scores[:, result.classes.index(1)] - result.scores[:, result.classes.index(0)]
+    assert log_odds == pytest.approx(scores, abs=1e-4)

@@ -25,7 +25,8 @@ from steadfit.core.atomic import write_json
 from steadfit.core.console import say
 from steadfit.core.errors import DataError, DiskError
 from steadfit.inference.predictor import Predictor
-from steadfit.report.baseline import BaselineResult, tfidf_baseline
+from steadfit.report.baseline import tfidf_baseline
+from steadfit.report.baseline_task import BaselineResult
 from steadfit.report.figures import (
     figure_of_losses,
     figure_of_norms,
