@@ -17,6 +17,7 @@ BENCH_ARGS ?=
 VENV := .venv
 VENV_FASTAI := .venv-fastai
 VENV_TRANSFORMERS := .venv-transformers
+VENV_INTEGRATIONS := .venv-integrations
 ifeq ($(OS),Windows_NT)
 SCRIPTS := Scripts
 else
@@ -25,16 +26,17 @@ endif
 BIN := $(VENV)/$(SCRIPTS)
 PY := $(BIN)/python
 PY_FASTAI := $(VENV_FASTAI)/$(SCRIPTS)/python
-PY_TRANSFORMERS := $(VENV_TRANSFORMERS)/$(SCRIPTS)/python
+PY_INTEGRATIONS := $(VENV_INTEGRATIONS)/$(SCRIPTS)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test conformance lint bench peers clean
+.PHONY: help install demo test conformance integrations lint bench peers clean
 
 help: ## list what can be made
 	@echo "make install      build $(VENV) with every extra, for development"
 	@echo "make demo         train a small classifier on film reviews and show what it does"
 	@echo "make test         run the tests"
 	@echo "make conformance  compare with fastai, which gets $(VENV_FASTAI) for itself"
+	@echo "make integrations try the callbacks for fastai, Lightning, skorch: $(VENV_INTEGRATIONS)"
 	@echo "make lint         ruff, mypy and the table of permitted imports"
 	@echo "make bench        list the benchmarks, or run one: make bench BENCH_ARGS='NAME --quick'"
 	@echo "make peers        make what the benchmarks compare with: $(VENV_FASTAI), $(VENV_TRANSFORMERS)"
@@ -51,6 +53,11 @@ test: $(VENV)/dev.stamp
 conformance: $(VENV)/dev.stamp $(VENV_FASTAI)/ready.stamp
 	STEADFIT_PEER_PYTHON=$(CURDIR)/$(PY_FASTAI) $(PY) -m pytest tests/conformance $(TEST_ARGS)
 
+integrations: $(VENV)/dev.stamp $(VENV_FASTAI)/ready.stamp $(VENV_INTEGRATIONS)/ready.stamp
+	STEADFIT_PEER_PYTHON=$(CURDIR)/$(PY_FASTAI) \
+		STEADFIT_INTEGRATIONS_PYTHON=$(CURDIR)/$(PY_INTEGRATIONS) \
+		$(PY) -m pytest tests/integrations $(TEST_ARGS)
+
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -63,8 +70,9 @@ bench: $(VENV)/dev.stamp
 peers: $(VENV_FASTAI)/ready.stamp $(VENV_TRANSFORMERS)/ready.stamp
 
 clean:
-	rm -rf $(VENV) $(VENV_FASTAI) $(VENV_TRANSFORMERS) build dist src/*.egg-info .cache \
-		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV_FASTAI) $(VENV_TRANSFORMERS) $(VENV_INTEGRATIONS) \
+		build dist src/*.egg-info .cache .pytest_cache .mypy_cache .ruff_cache \
+		.import_linter_cache .hypothesis
 
 # The stamps are newer than what they were made from, so a second call goes straight to work.
 $(VENV)/created.stamp:
@@ -111,13 +119,22 @@ $(VENV_FASTAI)/ready.stamp: constraints.txt $(wildcard tests/conformance/*.txt) 
 		--index-url $(TORCH_CPU_INDEX) torch==$(TORCH)
 	@touch $@
 
-# DistilBERT, from transformers, for the benchmarks alone. Torch comes first and by itself here too.
-$(VENV_TRANSFORMERS)/ready.stamp: constraints.txt $(wildcard benchmarks/peers/*.txt) | $(VENV)/dev.stamp
-	$(PY) -m venv --clear $(VENV_TRANSFORMERS)
-	$(PY_TRANSFORMERS) -m pip install --no-deps \
+# An environment $(1) with torch, which comes first and by itself here too, and what the folder $(2)
+# names.
+define environment
+	$(PY) -m venv --clear $(1)
+	$(1)/$(SCRIPTS)/python -m pip install --no-deps \
 		$(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==$(TORCH)
-	$(PY_TRANSFORMERS) -m pip install -c benchmarks/peers/constraints.txt \
-		-r benchmarks/peers/requirements.txt
-	$(PY_TRANSFORMERS) -c 'import torch' || $(PY_TRANSFORMERS) -m pip install --no-deps \
+	$(1)/$(SCRIPTS)/python -m pip install -c $(2)/constraints.txt -r $(2)/requirements.txt
+	$(1)/$(SCRIPTS)/python -c 'import torch' || $(1)/$(SCRIPTS)/python -m pip install --no-deps \
 		--force-reinstall --index-url $(TORCH_CPU_INDEX) torch==$(TORCH)
-	@touch $@
+	@touch $(1)/ready.stamp
+endef
+
+# DistilBERT, from transformers, for the benchmarks alone.
+$(VENV_TRANSFORMERS)/ready.stamp: constraints.txt $(wildcard benchmarks/peers/*.txt) | $(VENV)/dev.stamp
+	$(call environment,$(VENV_TRANSFORMERS),benchmarks/peers)
+
+# Lightning, skorch and the Trainer of transformers.
+$(VENV_INTEGRATIONS)/ready.stamp: constraints.txt $(wildcard tests/integrations/*.txt) | $(VENV)/dev.stamp
+	$(call environment,$(VENV_INTEGRATIONS),tests/integrations)
