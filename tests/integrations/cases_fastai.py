@@ -120,6 +120,15 @@ def test_padding_in_a_language_models_windows_does_not_count(folder: Path) -> No
     assert abs(float(batch["added"]) / everything - 1) > 1e-3
 
 
+def test_another_id_of_padding_can_be_named(folder: Path) -> None:
+    model, batches = language_model(rows=3, time=7)
+    callback = PenaltyCallback(2.0, 1.0, 50.0, pad_idx=int(batches[0][0][1, 3]))
+    batch = fit(learner(model, batches, callback, Seen())).seen.batches[0]
+    real = batch["ids"] != callback.pad_idx
+    assert not real.all()
+    close(batch["added"], expected(batch, real, 2.0, 1.0, 50.0))
+
+
 def test_training_goes_as_with_fastais_regularizer_where_that_is_right(folder: Path) -> None:
     ours, theirs, neither = (
         fit(learner(model, batches, *callbacks))

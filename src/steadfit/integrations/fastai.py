@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -81,18 +81,18 @@ class PenaltyCallback(Callback):
                 "fastai's RNNRegularizer would penalise the same outputs once more: "
                 "learn.remove_cb(RNNRegularizer), from fastai.callback.rnn"
             )
-        self.encoder = _encoder(self.model)
+        self.windows, self.core = (_first(self.model, one) for one in (SentenceEncoder, AWD_LSTM))
+        self.directions = self.core.n_dir if self.core else 1
 
     def after_loss(self) -> None:
         """Add the penalties to what is differentiated."""
         self.terms = {}
-        # As plain tensors: fastai's would look up their kind at every operation.
         raw, dropped = (out.as_subclass(Tensor) for out in (self.rnn.raw_out, self.rnn.out))
         if not raw.requires_grad:
             return
         real = self._real_steps(raw)
         for outputs, penalties in ((dropped, self.on_dropped), (raw, self.on_raw)):
-            rows = torch.cat(outputs.chunk(self.encoder.directions, dim=2))
+            rows = torch.cat(outputs.chunk(self.directions, dim=2))
             for penalty in penalties:
                 value = penalty(rows, real, self.step)
                 self.learn.loss_grad = self.learn.loss_grad + value
@@ -101,32 +101,22 @@ class PenaltyCallback(Callback):
 
     def _real_steps(self, raw: Tensor) -> Tensor | None:
         """Return which outputs are those of a token, bool (batch · directions, time)."""
-        pad_idx = self.encoder.pad_idx if self.pad_idx is None else self.pad_idx
+        own = getattr(self.windows, "pad_idx", getattr(self.core, "pad_token", None))
+        pad_idx = own if self.pad_idx is None else self.pad_idx
         if pad_idx is None:
             return None
         ids = self.xb[0].as_subclass(Tensor)
         real = (ids != pad_idx)[:, -raw.shape[1] :]  # a classifier keeps the last max_len tokens
-        if self.encoder.in_windows:
+        if self.windows:
             # SentenceEncoder runs as many rows, from the first, as a window has rows that begin
-            # with a token. Under padding behind these are others; those it leaves out are zeros.
+            # with a token; with padding behind, these are other rows. Those left out are zeros.
             real &= raw.detach().any(dim=2)
-        return torch.cat([real] * self.encoder.directions)
+        return torch.cat([real] * self.directions)
 
 
-class _Encoder(NamedTuple):
-    pad_idx: int | None
-    in_windows: bool
-    directions: int
-
-
-def _encoder(model: nn.Module) -> _Encoder:
-    modules = list(model.modules())
-    windows = next((one for one in modules if isinstance(one, SentenceEncoder)), None)
-    core = next((one for one in modules if isinstance(one, AWD_LSTM)), None)
-    pad_idx = windows.pad_idx if windows else core.pad_token if core else None
-    return _Encoder(pad_idx, windows is not None, core.n_dir if core else 1)
+def _first(model: nn.Module, kind: type) -> Any:
+    return next((module for module in model.modules() if isinstance(module, kind)), None)
 
 
 def _wanted(*penalties: Penalty) -> list[Penalty]:
-    """Return those that are not zero."""
     return [penalty for penalty in penalties if penalty.coefficient]
