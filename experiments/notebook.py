@@ -26,7 +26,7 @@ from steadfit.cli.demo_recipe import (
 )
 from steadfit.files.model_folder import load_model
 from steadfit.report.baseline import tfidf_baseline
-from steadfit.report.comparison import Paired, paired_comparison
+from steadfit.report.comparison import Comparison, compare_predictions
 from steadfit.report.nbsvm import nbsvm_baseline
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.text.datasets import URLs, untar_data
@@ -130,7 +130,7 @@ def _stage(
     plain, stabilized = of_arm.values()
     pairs = zip(plain, stabilized, strict=True)
     against = {
-        name: [_compared(one["right"], other["right"])._asdict() for other in stabilized]
+        name: [_compared(other["right"], one["right"])._asdict() for other in stabilized]
         for name, one in linear.items()
     }
     return {
@@ -146,8 +146,9 @@ def _stage(
     }
 
 
-def _compared(first: str, second: str) -> Paired:
-    return paired_comparison([c == "1" for c in first], [c == "1" for c in second])
+def _compared(first: str, second: str) -> Comparison:
+    """Compare which of the same reviews were labelled right."""
+    return compare_predictions(first, second, "1" * len(first))
 
 
 def _table(figures: dict[str, Any]) -> list[str]:

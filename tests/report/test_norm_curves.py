@@ -108,6 +108,15 @@ def test_a_curve_ends_where_it_is_no_longer_finite_and_says_so() -> None:
     assert legend(figure)[:2] == ["a (not finite from step 3)", "b"]
 
 
+def test_gradients_are_drawn_as_far_as_they_reach() -> None:
+    of = {"a": curves([1.0, 2.0, 3.0]).with_gradient(torch.tensor([8.0, 4.0]))}
+    figure = figure_of_norm_curves(of, quantities=["norm", "gradient"])
+    assert points(figure, 1) == [(1, 8.0), (2, 4.0)]
+    assert legend(figure)[0] == "a"
+    with pytest.raises(ValueError, match=r"\(4,\).*3 steps"):
+        of["a"].with_gradient(torch.zeros(4))
+
+
 def test_the_figure_is_written_as_png_the_same_each_time(tmp_path: Path) -> None:
     of = {"a": curves([1.0, 2.0, 3.0], score=[1.0, 1.0, 1.0])}
     first = draw_norm_curves(of, tmp_path / "a.png", horizon=2).read_bytes()
@@ -121,17 +130,29 @@ def test_the_file_holds_every_number_and_leaves_empty_what_does_not_exist(tmp_pa
     third = 1 / 3
     of = {
         'β = 50, "short"': curves([third, math.inf, math.nan]),
-        "β = 0": curves([1.0, 4.0], zero=0.5, score=[2.5, third]),
+        "β = 0": curves([1.0, 4.0], zero=0.5, score=[2.5, third]).with_gradient(
+            torch.tensor([8.0])
+        ),
     }
     path = write_norm_curves(of, tmp_path / "curves.csv")
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
-    assert rows[0] == ["label", "step", "norm", "change", "saturation", "zeros", "score"]
-    assert rows[1] == ['β = 50, "short"', "1", "0.333333343", "", "0", "0", ""]
+    assert rows[0] == [
+        "label",
+        "step",
+        "norm",
+        "change",
+        "saturation",
+        "zeros",
+        "score",
+        "gradient",
+    ]
+    assert rows[1] == ['β = 50, "short"', "1", "0.333333343", "", "0", "0", "", ""]
     assert rows[2][2:4] == ["inf", "inf"]
     assert rows[3][2:4] == ["nan", "nan"]
-    assert rows[4] == ["β = 0", "1", "1", "", "0", "0.5", "2.5"]
-    assert torch.tensor(float(rows[5][-1])) == torch.tensor(third)  # to the last bit of float32
+    assert rows[4] == ["β = 0", "1", "1", "", "0", "0.5", "2.5", "8"]
+    assert rows[5][-1] == ""
+    assert torch.tensor(float(rows[5][-2])) == torch.tensor(third)  # to the last bit of float32
     assert len(rows) == 6
     assert b"\r" not in path.read_bytes()
 

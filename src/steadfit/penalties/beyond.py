@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -30,6 +31,24 @@ class NormCurves(NamedTuple):
     saturation: Tensor  # share of units above the threshold
     zeros: Tensor  # share of units that are exactly zero
     score: Tensor | None = None  # what the caller measures
+    gradient: Tensor | None = None  # ‖∂loss/∂h_t‖₂, see `with_gradient`
+
+    def with_gradient(self, norms: Tensor) -> NormCurves:
+        """Return these curves and the first steps of another: `gradient_norms_by_step`.
+
+        Gradients need all steps at once, so they seldom reach as far; NaN stands for the rest.
+
+        Raises:
+            ValueError: `norms` is not a vector (time,), or longer than the curves.
+        """
+        missing = len(self.norm) - len(norms) if norms.dim() == 1 else -1
+        if missing < 0:
+            raise ValueError(
+                f"gradient norms have the shape {tuple(norms.shape)}; give (time,), of at most the "
+                f"{len(self.norm)} steps of the curves"
+            )
+        rest = norms.new_full((missing,), math.nan)
+        return self._replace(gradient=torch.cat([norms, rest]).to(self.norm))
 
     def ratio(self, early: int, late: int) -> float:
         """Mean norm at step `late` by that at step `early`; steps count from 1.

@@ -29,13 +29,14 @@ from steadfit.report.figures import (
 if TYPE_CHECKING:  # imports torch, which no figure needs
     from steadfit.penalties import NormCurves
 
-COLUMNS = ("norm", "change", "saturation", "zeros", "score")
+COLUMNS = ("norm", "change", "saturation", "zeros", "score", "gradient")
 
 _HEIGHTS = {
     "norm": r"mean $\|h_t\|_2$",
     "change": r"mean $|\|h_t\| - \|h_{t-1}\||$",
     "saturation": "saturated units (share)",
     "zeros": "zero units (share)",
+    "gradient": r"mean $\|\partial$loss$/\partial h_t\|_2$",
 }
 
 
@@ -85,8 +86,9 @@ def figure_of_norm_curves(
     Args:
         curves: by label, from `curves_beyond`; they may differ in length.
         horizon: marked in each panel: how many steps training reached back. None: no mark.
-        quantities: of norm, change, saturation, zeros, score: the panels, in this order. None: the
-            first three, zeros where there are any, score where there is one.
+        quantities: of norm, change, saturation, zeros, score, gradient: the panels, in this order.
+            None: the first three, zeros where there are any, score and gradient where there are
+            curves of them.
         log_time: a logarithmic axis of time, which shows step 50 beside step 10,000.
         score_label: of the panel of scores, for example "bits per character".
         title: of the figure.
@@ -126,9 +128,9 @@ def figure_of_norm_curves(
 def write_norm_curves(curves: Mapping[str, NormCurves], path: str | Path) -> Path:
     """Write curves as CSV, a line a step, whole or not at all.
 
-    Columns: label, step (from 1), norm, change, saturation, zeros, score. Numbers have nine digits,
-    all that float32 has; `inf` and `nan` stand for themselves. What does not exist is empty: the
-    change at step 1, and a score that was not measured.
+    Columns: label, step (from 1), norm, change, saturation, zeros, score, gradient. Numbers have
+    nine digits, all that float32 has; `inf` and `nan` stand for themselves. What does not exist is
+    empty: the change at step 1, a score that was not measured, gradients beyond their reach.
 
     Raises:
         DataError: no curve, an empty one or one whose parts differ in length.
@@ -183,7 +185,7 @@ def _series(curves: Mapping[str, NormCurves]) -> dict[str, dict[str, list[float]
 def _shown(series: Mapping[str, Mapping[str, list[float]]]) -> list[str]:
     some = {"norm", "change", "saturation"}
     for parts in series.values():
-        some |= {"score"} & set(parts)
+        some |= {"score", "gradient"} & set(parts)
         if any(value > 0 for value in parts["zeros"]):
             some.add("zeros")
     return [quantity for quantity in COLUMNS if quantity in some]
@@ -206,7 +208,8 @@ def _finite(values: list[float], quantity: str) -> tuple[int, list[float], int |
     start = 1 if quantity == "change" else 0  # no step goes before the first
     for place in range(start, len(values)):
         if not math.isfinite(values[place]):
-            return start + 1, values[start:place], place + 1
+            broken = None if quantity == "gradient" and math.isnan(values[place]) else place + 1
+            return start + 1, values[start:place], broken
     return start + 1, values[start:], None
 
 
@@ -259,5 +262,6 @@ def _rows(label: str, parts: Mapping[str, list[float]]) -> Iterator[list[str]]:
         row = [label, str(place + 1)]
         for name in COLUMNS:
             absent = name not in parts or (name == "change" and place == 0)
+            absent = absent or (name == "gradient" and math.isnan(parts[name][place]))
             row.append("" if absent else f"{parts[name][place]:.9g}")
         yield row
