@@ -32,7 +32,7 @@ def recurrent_layer(
 
     Args:
         cell: `lstm`, `gru`, `tanh`, or `irnn`: an RNN of rectified linear units that starts as the
-            identity, without biases (Le, Jaitly & Hinton, 2015).
+            identity, biases at zero (Le, Jaitly & Hinton, 2015).
         inputs: features of a step.
         units: hidden outputs.
         generator: draws the weights; None is PyTorch's own.
