@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from experiments._char_model import BITS, CharacterModel
+from steadfit.core.errors import DataError
 from steadfit.penalties.beyond import NormCurves, curves_beyond
 from steadfit.penalties.runs import BitsByStep
 
@@ -26,8 +27,17 @@ class Paired(NamedTuple):
 
 
 def evenly(part: Tensor, rows: int, time: int) -> tuple[Tensor, Tensor]:
-    """Return `rows` pieces of `time` steps that begin evenly over the text: inputs and targets."""
+    """Return `rows` pieces of `time` steps that begin evenly over the text: inputs and targets.
+
+    Raises:
+        DataError: the text is shorter than one piece.
+    """
     last = len(part) - time - 1
+    if last < 0:
+        raise DataError(
+            f"{len(part):,} characters are held out; {time:,} steps take {time + 1:,}. Give a text "
+            f"{math.ceil((time + 1) / len(part))} times as long"
+        )
     places = torch.linspace(0, last, rows).long().unsqueeze(1) + torch.arange(time + 1)
     pieces = part[places]
     return pieces[:, :-1], pieces[:, 1:]

@@ -43,7 +43,7 @@ def read_characters(path: str | Path = BROWN, limit: int | None = None) -> Chara
     try:
         with _opened(path) as file:
             text = file.read(limit if limit is not None else -1)
-    except (OSError, UnicodeDecodeError, lzma.LZMAError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, lzma.LZMAError) as error:
         raise DataError(
             f"{path} cannot be read as text ({error}); give UTF-8, plain or .xz"
         ) from error

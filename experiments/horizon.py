@@ -69,7 +69,7 @@ def run(options: Options) -> Found:
         }
     return Found(
         figures,
-        [*searched, *done],
+        [*(one for one in searched if one not in done), *done],
         _table(figures),
         draw=lambda folder: _draw(done, folder),
         conditions={"rows": ROWS, "paired_rows": PAIRED_ROWS, "steps": STEPS},
