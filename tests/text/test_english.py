@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from steadfit.text import english
-from steadfit.text.english import split_english
+from steadfit.text.english import split_english, word_and_marks
 from steadfit.text.english_exceptions import english_exceptions
 
 EXCEPTIONS = english_exceptions()
@@ -20,6 +20,37 @@ def test_words_make_up_the_piece(parts: list[str]) -> None:
     words = split_english(piece)
     assert "".join(words) == piece
     assert all(words)
+
+
+WORDS = [*filter(str.isalpha, EXCEPTIONS), *"aDP", "Mr", "em", "it", "km", "US", "wOrD", "good"]
+MARKS = st.text(".,!?)\"'([:;-s", max_size=4)
+
+
+@settings(max_examples=500)
+@given(MARKS, st.lists(st.sampled_from(WORDS), min_size=1, max_size=3), MARKS)
+@example("", ["a", "b"], ".")
+@example("'", ["em"], "")
+@example("", ["good"], "....")
+@example("", ["it"], "'s")
+@example('"', ["Mr"], '."')
+def test_parts_of_a_word_with_marks_are_split_as_if_each_stood_alone(
+    before: str, words: list[str], after: str
+) -> None:
+    piece = before + "-".join(words) + after
+    parts = word_and_marks(piece)
+    if parts is not None:
+        assert tuple(word for part in filter(None, parts) for word in split_english(part)) == (
+            split_english(piece)
+        )
+        assert not any(mark * 4 in piece for mark in ".,!?")
+
+
+@pytest.mark.parametrize("piece", ["good,", '"good', "(good).", "well-made,", "film's", "DVD."])
+def test_common_pieces_have_known_parts(piece: str) -> None:
+    parts = word_and_marks(piece)
+    assert parts is not None
+    assert "".join(parts) == piece
+    assert len(list(filter(None, parts))) > 1
 
 
 def test_exceptions_are_split_as_they_say() -> None:

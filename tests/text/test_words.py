@@ -80,6 +80,12 @@ def test_nothing_is_xxbos_alone(text: str) -> None:
 @example("ha\n\nha\n\nha\n\nha\n\n\nx")
 @example("- ha - ha - ha - ha -")
 @example("( ha ( ha ( ha ( ha (")
+@example("ha-ha-ha-ha-ha")
+@example("well\x85 yes\x85\x85but \x85 so")
+@example("well\x85 \x85yes")
+@example("well\x85\nyes \n\tso\x85")
+@example("hmmmm\x85 well!!!!\x85 ha\x85 ha\x85 ha\x85 ha\x85 so")
+@example('"EEEEK". eeeek-eeeek,')
 def test_short_cuts_change_nothing(text: str) -> None:
     assert split_words(text) == split_words_reference(text)
 

@@ -42,22 +42,24 @@ def split_english(piece: str) -> tuple[str, ...]:
     return tuple(_retokenize(_split_ends(piece, _EXCEPTIONS)))
 
 
-def is_marked_word(piece: str) -> bool:
-    """Tell whether `piece` is a word and one mark behind it, split as if each stood alone.
+def word_and_marks(piece: str) -> tuple[str, ...] | None:
+    """Return parts of `piece`, some perhaps empty, that are split as if each stood alone.
 
-    It is the most frequent shape after the plain word; a no may be wrong.
+    It knows words, also with hyphens, that have a mark before and a few behind, as most pieces
+    do that are no plain words; for others it returns None.
     """
-    word, last = piece[:-1], piece[-1]
-    return (
-        (last in _CLOSING or (last == "." and word[-1:] in _ASCII_LOWER))
-        and word.isalpha()
-        and word not in _EXCEPTIONS
-        and piece not in _EXCEPTIONS
-    )
+    shape = _WORD_AND_MARKS(piece)
+    if shape is None:
+        return None
+    parts = shape.groups("")
+    word = parts[1]
+    if "-" not in word:
+        return None if word in _EXCEPTIONAL else parts
+    words = word.replace("-", " - ").split(" ")
+    return (parts[0], *words, *parts[2:]) if _EXCEPTIONAL.isdisjoint(words) else None
 
 
 _DIGITS = frozenset("0123456789")
-_ASCII_LOWER = frozenset("abcdefghijklmnopqrstuvwxyz")
 _CLOSING = frozenset("—–" + PUNCTUATION + QUOTES) | ICON_SET
 _OPENING = _CLOSING | set("§%=") | {c for c in CURRENCY if len(c) == 1}
 _LETTER_CURRENCY = tuple(c for c in CURRENCY if len(c) > 1)
@@ -69,6 +71,14 @@ _BEFORE_FULL_STOP = re.compile(
     "|(?<=°)[FCK]"
 )
 _DOTS = re.compile(r"\.\.+")
+_WORD_AND_MARKS = re.compile(
+    # A single full stop is split off after these only; two apostrophes would be an exception. Never
+    # four of a mark in a row, nor four hyphens: they may be a repetition, of a mark or a word.
+    r"""(["'(]?)([A-Za-z]+(?:-[A-Za-z]+){0,3})('s)?"""
+    r"""((?:(?:(?<=[a-z,!?)"'])|(?<=[A-Z]{2})|\.\.?)\.(?!\.)|[,!?)"]|'(?!')){0,3}|[:;])"""
+).fullmatch
+# Words that together with such marks may be an exception, as in `Mr.` and `it's`.
+_EXCEPTIONAL = {shape[2] for shape in map(_WORD_AND_MARKS, _EXCEPTIONS) if shape}
 
 
 def _split_ends(piece: str, exceptions: dict[str, tuple[str, ...]]) -> list[str]:

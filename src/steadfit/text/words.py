@@ -14,7 +14,7 @@ from itertools import chain, islice
 from operator import eq
 from threading import Lock
 
-from steadfit.text.english import is_marked_word, split_english
+from steadfit.text.english import split_english, word_and_marks
 from steadfit.text.rules import (
     MADE,
     apply_rules,
@@ -74,7 +74,7 @@ class WordEncoder:
         self._memo_size = memo_size
         self._lock = Lock()
         self._bos = token_id("xxbos")
-        self._memo = _Memo(self._ids)
+        self._memo = _Memo(self._numbers)
 
     def forget(self, freed: Set[int]) -> None:
         """Ask again for each of these ids; no other thread may be in a text.
@@ -87,8 +87,8 @@ class WordEncoder:
         }
         memo.clear()  # taking out one by one would leave the table with holes, and it would grow
         memo.update(lasting)
-        memo.wordless = memo.wordless & memo.keys()
-        memo.repeating = memo.repeating & memo.keys()
+        memo.unusual = memo.unusual & memo.keys()
+        memo.irregular = memo.irregular & memo.keys()
         self._bos = self._token_id("xxbos")
 
     def __call__(self, text: str) -> list[int]:
@@ -124,7 +124,7 @@ class WordEncoder:
             ids = [*map(memo.__getitem__, pieces)]
             if part is not string:
                 part = " ".join(pieces)
-                if _WORDLESS in bytes(map(memo.wordless.__contains__, pieces)):
+                if _WORDLESS in bytes(map(memo.unusual.__contains__, pieces)):
                     raise _PlainWay
             if _repeats(part, pieces, memo):
                 raise _PlainWay
@@ -135,20 +135,19 @@ class WordEncoder:
     def _fresh_memo(self) -> _Memo:
         if len(self._memo) > self._memo_size:
             # Not cleared but replaced: another thread may be in the middle of a text.
-            self._memo = _Memo(self._ids)
+            self._memo = _Memo(self._numbers)
         return self._memo
 
     def _plainly(self, string: str, memo: _Memo) -> list[int]:
         result = [self._bos]
         for piece in _pieces(string):
             # The memo knows white space and repetitions as they are before the rules.
-            raw = piece.isspace() or piece in memo.repeating
+            raw = piece.isspace() or piece in memo.irregular
             known = None if raw else memo.get(piece)
-            result.extend(self._ids(piece) if known is None else known)
+            result.extend(self._numbers(_tokens(piece)) if known is None else known)
         return result
 
-    def _ids(self, piece: str) -> tuple[int, ...]:
-        tokens = _tokens(piece)
+    def _numbers(self, tokens: Sequence[str]) -> tuple[int, ...]:
         with self._lock:
             return tuple(map(self._token_id, tokens))
 
@@ -158,10 +157,15 @@ def _tokens(piece: str) -> Sequence[str]:
         return (MADE[piece],)
     if piece.isspace():
         return (piece,)
-    tokens: list[str] = []
-    for word in split_english(piece):
-        tokens += mark_case(word)
-    return tokens
+    return _cased(piece)
+
+
+def _cased(piece: str) -> Sequence[str]:
+    """Return the tokens of a piece that has no white space and that no rule made."""
+    words = split_english(piece)
+    if len(words) == 1:
+        return mark_case(piece)
+    return [*chain.from_iterable(map(mark_case, words))]
 
 
 def _parts(string: str) -> Iterator[str]:
@@ -198,49 +202,55 @@ _FOUR_WORDS_ALIKE = re.compile(r"(\b\w+\W+)\1\1\1")
 class _Memo(dict[str, tuple[int, ...]]):
     """Pieces between spaces and their ids.
 
-    `wordless` are the pieces without a word character, `repeating` those in which a character
-    stands four times in a row. Both hold keys of the memo only.
+    `irregular` are the pieces with other white space than line feeds and those in which a
+    character stands four times in a row; `unusual` are these and the pieces without a word
+    character. Both hold keys of the memo only.
     """
 
-    def __init__(self, ids: Callable[[str], tuple[int, ...]]) -> None:
+    def __init__(self, numbers: Callable[[Sequence[str]], tuple[int, ...]]) -> None:
         super().__init__({"": ()})
-        self.wordless: set[str] = set()
-        self.repeating: set[str] = set()
-        self._ids = ids
+        self.unusual: set[str] = set()
+        self.irregular: set[str] = set()
+        self._numbers = numbers
 
     def __missing__(self, piece: str) -> tuple[int, ...]:
-        length = len(piece)
-        if length > _LONG:
+        if len(piece) > _LONG:
             raise _PlainWay
-        if not piece.isalnum():
-            if is_marked_word(piece):
-                word = piece[:-1]
-                ids = self[word] + self[piece[-1]]
-                if word not in self.repeating:  # `eeeek.` has the piece `k.` in it
-                    self[piece] = ids
-                    return ids
-            if not piece.strip("\n"):
-                # Each line feed has its space behind it, which the cutting took away.
-                ids = self._ids(piece.replace("\n", "\n "))
-                self.wordless.add(piece)
+        plain = piece.isalnum()
+        if not plain and (parts := word_and_marks(piece)):
+            ids: tuple[int, ...] = sum(map(self.__getitem__, parts), ())
+            if self.irregular.isdisjoint(parts):  # `eeeek.` has the piece `k.` in it
                 self[piece] = ids
                 return ids
-            if piece.split() != [piece] or (length > 7 and _FOUR_WORDS_ALIKE.search(piece)):
+        # The cheap test first: what is alike leaves characters without a first occurrence.
+        again = len(piece) - len(set(piece))
+        if not plain:
+            if again > 5 and _FOUR_WORDS_ALIKE.search(piece):
                 raise _PlainWay
             if not _WORD_CHARACTER.search(piece):
-                self.wordless.add(piece)
-        # The cheap test first: four alike leave three characters without a first occurrence.
-        if length - len(set(piece)) > 2 and _FOUR_ALIKE.search(piece):
-            self.repeating.add(piece)
-            ids = tuple(chain.from_iterable(map(self._ids, replace_rep(piece).split())))
-        else:
-            ids = self._ids(piece)
+                self.unusual.add(piece)
+            plain = piece.split() == [piece]
+            if not plain and piece.strip("\n"):
+                self.irregular.add(piece)
+                self.unusual.add(piece)
+        if again > 2 and _FOUR_ALIKE.search(piece):
+            self.irregular.add(piece)
+            self.unusual.add(piece)
+            plain = False
+        ids = self._numbers(_cased(piece) if plain else _by_rules(piece))
         self[piece] = ids
         return ids
 
 
+def _by_rules(piece: str) -> list[str]:
+    """Return the tokens of a piece with a space before and behind it."""
+    string = rm_useless_spaces(spec_add_spaces(replace_rep(f" {piece} ")))
+    return [*chain.from_iterable(map(_tokens, _pieces(string)))]
+
+
 _UNIT = re.compile(r"\w+\W+")
-_TWICE, _THRICE = b"\1\1", b"\1\1\1"
+_TWICE, _EVERY_OTHER = b"\1\1", b"\1\0\1\0\1"
+_OPEN_END = re.compile(r"[^\S ](?: [^\S ]|\Z)")  # white space that may go on behind its piece
 
 
 def _repeats(string: str, pieces: list[str], memo: _Memo) -> bool:
@@ -251,21 +261,26 @@ def _repeats(string: str, pieces: list[str], memo: _Memo) -> bool:
     is looked for at the end, where characters that repeat are replaced first, as in the rules.
     Spaces set around / # and line feed treat equal parts equally, so the test may come after.
 
-    Without repeating characters there are signs that are quicker to see. If u has no white space,
-    `_Memo` sees it. If u spans one space, the pieces with the second, third and fourth word are
-    equal. If it spans two, there is one piece without a word character in it, and from the first
-    of these to the fourth word each piece equals the next but one. If it spans more, two pieces
-    without a word character follow each other.
+    Without irregular pieces there are signs that are quicker to see. If u has no space, `_Memo`
+    sees it. If u spans one space, the pieces with the second, third and fourth word are equal. If
+    it spans two, there is one piece without a word character in it, so that there are three with
+    one piece between each. If it spans more, two pieces without a word character follow each
+    other, at least three times.
+
+    White space at the end of a piece makes one token with the space behind it, which its entry in
+    the memo has; not if it is the last of the text or if more white space follows.
     """
-    if repeating := memo.repeating.intersection(pieces):
-        replaced = [replace_rep(piece) if piece in repeating else piece for piece in pieces]
+    unusual = [*filter(memo.unusual.__contains__, pieces)]
+    if not memo.irregular.isdisjoint(unusual):
+        if _OPEN_END.search(string):
+            return True
+        replaced = [replace_rep(piece) if piece in memo.irregular else piece for piece in pieces]
         string = rm_useless_spaces(" ".join(replaced))
-    elif _TWICE not in bytes(map(eq, pieces, islice(pieces, 1, None))):
-        if memo.wordless.isdisjoint(pieces):
+    elif not any(map(eq, pieces[::2], pieces[1::2])):  # of three equal ones two are such a pair
+        if len(unusual) < 3:
             return False
-        next_but_one = bytes(map(eq, pieces, islice(pieces, 2, None)))
-        without_word = bytes(map(memo.wordless.__contains__, pieces))
-        if _THRICE not in next_but_one and _TWICE not in without_word:
+        without_word = bytes(map(memo.unusual.__contains__, pieces))
+        if _TWICE not in without_word and _EVERY_OTHER not in without_word:
             return False
     units = _UNIT.findall(string)
     return _TWICE in bytes(map(eq, units, islice(units, 1, None)))
