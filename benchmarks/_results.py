@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from benchmarks._harness import Asked, Options, Report
 from benchmarks._sides import ROOT
+from steadfit.report.provenance import commit_of, provenance
 
 RESULTS = ROOT / "results" / "benchmarks"
 _FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8")
@@ -21,7 +21,7 @@ def result(name: str, report: Report, options: Options) -> dict[str, Any]:
     return {
         "benchmark": name,
         "command": " ".join(["python -m benchmarks", name, *options.words]),
-        "commit": _commit(),
+        "commit": commit_of(ROOT, "src", "benchmarks"),
         "figures": report.figures,
         "asked": {figure: str(asked) for figure, asked in report.asked.items()},
         "reached": reached(report),
@@ -93,8 +93,6 @@ def _number(value: object) -> str:
 
 
 def _surroundings(options: Options) -> dict[str, Any]:
-    from steadfit.report.provenance import provenance
-
     found = provenance()
     found["hardware"]["torch_threads"] = options.threads
     found["hardware"]["instructions"] = _instructions()
@@ -107,18 +105,3 @@ def _instructions() -> list[str]:
         return []
     flags = set(file.read_text("utf-8", "replace").partition("flags")[2].partition("\n")[0].split())
     return [flag for flag in _FLAGS if flag in flags]
-
-
-def _commit() -> str | None:
-    """Return the commit that was measured, marked where the program was changed after it."""
-    try:
-        commit = _git("rev-parse", "--short", "HEAD")
-        changed = _git("status", "--porcelain", "--", "src", "benchmarks")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return f"{commit} with changes" if changed else commit
-
-
-def _git(*words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
-    return done.stdout.strip()

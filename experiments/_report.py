@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from experiments._runs import ROOT
 from steadfit.core.atomic import write_json
-from steadfit.report.provenance import provenance
+from steadfit.report.provenance import commit_of, provenance
 
 RESULTS = ROOT / "results" / "experiments"
 
@@ -73,7 +72,7 @@ def write(name: str, found: Found, options: Options, folder: Path) -> list[Path]
         {
             "experiment": name,
             "command": " ".join(["python -m experiments", name, *options.words]),
-            "commit": _commit(),
+            "commit": commit_of(ROOT, "src", "experiments"),
             "core_seconds": round(seconds),
             "conditions": {"quick": options.quick, **found.conditions},
             "figures": found.figures,
@@ -90,18 +89,3 @@ def mean_and_spread(values: Sequence[float]) -> dict[str, float]:
     """Return mean and sample standard deviation, zero for one value."""
     spread = statistics.stdev(values) if len(values) > 1 else 0.0
     return {"mean": round(statistics.fmean(values), 4), "sd": round(spread, 4), "n": len(values)}
-
-
-def _commit() -> str | None:
-    """Return the commit that ran, marked where the program was changed after it."""
-    try:
-        commit = _git("rev-parse", "--short", "HEAD")
-        changed = _git("status", "--porcelain", "--", "src", "experiments")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return f"{commit} with changes" if changed else commit
-
-
-def _git(*words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
