@@ -75,12 +75,12 @@ def run_all(runs: Sequence[Run], jobs: int, fresh: bool = False) -> list[dict[st
 def _finished(runs: Sequence[Run], jobs: int) -> Iterator[Run]:
     if jobs == 1:
         for run in runs:
-            _work(run)
+            _work(run, run.file)
             yield run
         return
     fresh_processes = multiprocessing.get_context("spawn")  # forked ones hang in OpenMP's locks
     with ProcessPoolExecutor(jobs, mp_context=fresh_processes) as pool:
-        waiting = {pool.submit(_work, run): run for run in runs}
+        waiting = {pool.submit(_work, run, run.file): run for run in runs}
         try:
             for future in as_completed(waiting):
                 future.result()
@@ -90,7 +90,7 @@ def _finished(runs: Sequence[Run], jobs: int) -> Iterator[Run]:
             raise
 
 
-def _work(run: Run) -> None:
+def _work(run: Run, file: Path) -> None:
     import torch
 
     torch.set_num_threads(1)
@@ -98,5 +98,5 @@ def _work(run: Run) -> None:
     began = time.perf_counter()
     figures = getattr(importlib.import_module(module), function)(**run.settings)
     seconds = round(time.perf_counter() - began, 1)
-    run.file.parent.mkdir(parents=True, exist_ok=True)
-    write_json(run.file, {**run.settings, **figures, "seconds": seconds})
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_json(file, {**run.settings, **figures, "seconds": seconds})
