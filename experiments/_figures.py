@@ -30,6 +30,27 @@ def draw_curves(
     return save_figure(figure, path)
 
 
+def draw_points(
+    values: Mapping[str, Mapping[str, Sequence[float]]], path: Path, unit: str, title: str
+) -> Path:
+    """Draw every run as a point: a panel for each group, a column for each arm, a dash its mean."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3.2 * len(values), 3.6), layout="constrained")
+    panels = figure.subplots(1, len(values), squeeze=False)[0]
+    for axes, (group, arms) in zip(panels, values.items(), strict=True):
+        for place, found in enumerate(arms.values()):
+            axes.plot([place] * len(found), found, "o", color="#0072B2", markersize=5)
+            if found:
+                mean = sum(found) / len(found)
+                axes.plot([place - 0.25, place + 0.25], [mean, mean], color="#D55E00")
+        axes.set_xticks(range(len(arms)), list(arms), rotation=30, ha="right", fontsize=8)
+        axes.set_title(group, fontsize=10)
+    panels[0].set_ylabel(unit)
+    figure.suptitle(title)
+    return save_figure(figure, path)
+
+
 def draw_heat_maps(
     maps: Mapping[str, Sequence[Sequence[float | None]]],
     path: Path,

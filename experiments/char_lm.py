@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from experiments._char_model import Training, bits_per_character, train
 from experiments._characters import BROWN, read_characters
+from experiments._figures import draw_points
 from experiments._report import Found, Options, mean_and_spread
 from experiments._runs import Run, run_all
 
@@ -62,7 +64,13 @@ def run(options: Options) -> Found:
                 "diverged": len(of_arm) - len(bits),
                 "bits": bits,
             }
-    return Found(figures, done, _table(figures), conditions={"rates": RATES})
+    return Found(
+        figures,
+        done,
+        _table(figures),
+        draw=lambda folder: _draw(figures, folder),
+        conditions={"rates": RATES},
+    )
 
 
 def one(
@@ -81,6 +89,12 @@ def one(
         "valid_bpc": round(bits_per_character(trained.model, characters.valid), 4),
         "test_bpc": round(bits_per_character(trained.model, characters.test), 4),
     }
+
+
+def _draw(figures: dict[str, Any], folder: Path) -> list[Path]:
+    bits = {cell: {arm: one["bits"] for arm, one in arms.items()} for cell, arms in figures.items()}
+    title = "Characters: one layer, with and without penalties"
+    return [draw_points(bits, folder / "char-lm.png", "test bits per character", title)]
 
 
 def _table(figures: dict[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from experiments._figures import draw_points
 from experiments._report import Found, Options, mean_and_spread
 from experiments._runs import HOME, Run, run_all
 from steadfit.cli.demo_recipe import (
@@ -69,7 +70,13 @@ def run(options: Options) -> Found:
         "stages": {stage: _stage(stage, done, linear) for stage, *_ in STAGES},
     }
     shown = [{k: v for k, v in one.items() if k != "right"} for one in (*learned, *done)]
-    return Found(figures, shown, _table(figures), conditions={"size": size})
+    return Found(
+        figures,
+        shown,
+        _table(figures),
+        draw=lambda folder: _draw(done, folder),
+        conditions={"size": size},
+    )
 
 
 def encoder(size: dict[str, Any]) -> dict[str, Any]:
@@ -149,6 +156,18 @@ def _stage(
 def _compared(first: str, second: str) -> Comparison:
     """Compare which of the same reviews were labelled right."""
     return compare_predictions(first, second, "1" * len(first))
+
+
+def _draw(done: list[dict[str, Any]], folder: Path) -> list[Path]:
+    accuracies = {
+        stage: {
+            arm: [one["stages"][stage]["accuracy"] for one in done if one["arm"] == arm]
+            for arm in ARMS
+        }
+        for stage, *_ in STAGES
+    }
+    title = "Movie reviews: the notebook's stages, a point a seed"
+    return [draw_points(accuracies, folder / "notebook.png", "accuracy", title)]
 
 
 def _table(figures: dict[str, Any]) -> list[str]:
