@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from steadfit.files.model_folder import Kind, Model, SavedModel, save_model
+from steadfit.files.model_config import Kind
+from steadfit.files.model_folder import Model, SavedModel, save_model
 from steadfit.models.classifier import TextClassifier
 from steadfit.models.config import CLASSIFIER_DEFAULTS, AWDLSTMConfig
 from steadfit.models.language_model import LanguageModel

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from steadfit.core.errors import FileFormatError
 from steadfit.core.json_files import sealed
 from steadfit.files.checkpoint import newest_checkpoint, read_checkpoint, write_checkpoint
-from steadfit.files.model_folder import Kind, SavedModel, load_model
+from steadfit.files.model_config import Kind
+from steadfit.files.model_folder import SavedModel, load_model
 from steadfit.files.tensors import load_tensors
 from steadfit.text.tokenizer import Tokenizer
 from tests.files.hostile import (

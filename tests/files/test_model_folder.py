@@ -15,7 +15,8 @@ from torch import Tensor
 from steadfit.core.errors import DataError, FileFormatError
 from steadfit.core.json_files import sealed
 from steadfit.files import model_folder
-from steadfit.files.model_folder import Kind, Model, SavedModel, load_model, save_model
+from steadfit.files.model_config import Kind
+from steadfit.files.model_folder import Model, SavedModel, load_model, save_model
 from steadfit.files.tensors import load_tensors, save_tensors
 from steadfit.models.classifier import TextClassifier
 from steadfit.models.language_model import LanguageModel

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from steadfit.core.errors import DataError, FileFormatError
-from steadfit.files.model_folder import Kind, Model, SavedModel, save_model
+from steadfit.files.model_config import Kind
+from steadfit.files.model_folder import Model, SavedModel, save_model
 from steadfit.files.transfer import load_encoder, load_language_model, match_rows
 from steadfit.models.language_model import LanguageModel
 from steadfit.models.recurrent import AWDLSTM

@@ -6,14 +6,24 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 
 from steadfit.core.atomic import atomic_folder, write_json, write_text
 from steadfit.core.errors import DataError, FileFormatError
-from steadfit.core.json_files import CHECKSUM, checksum, is_sealed, read_json, sealed
+from steadfit.core.json_files import CHECKSUM, checksum, read_json, sealed
 from steadfit.files.model_card import model_card
+from steadfit.files.model_config import (
+    ADVICE,
+    ARCHITECTURE,
+    FORMAT,
+    FORMAT_VERSION,
+    Kind,
+    are_classes,
+    checked_sizes,
+    read_config,
+)
 from steadfit.files.tensors import (
     check_weights,
     file_digest,
@@ -28,14 +38,8 @@ from steadfit.models.language_model import LanguageModel
 from steadfit.models.recurrent import AWDLSTM
 from steadfit.text.tokenizer import Tokenizer
 
-Kind = Literal["language-model", "classifier", "encoder"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 Model = LanguageModel | TextClassifier | AWDLSTM
-FORMAT = "steadfit-model"
-FORMAT_VERSION = 2  # 1 had no checksum of the configuration and the metrics
 WEIGHTS = "model.safetensors"
-ARCHITECTURE = "AWD-LSTM"
-_ADVICE = "Take another copy."
 _OURS = {
     "format",
     "format_version",
@@ -132,8 +136,8 @@ def load_model(folder: str | Path, kind: Kind | None = None) -> SavedModel:
             "folder that export, save_encoder or save wrote."
         )
     refuse_pickles(folder)
-    config = _read_config(folder / "config.json", kind)
-    sizes = _sizes(config, folder / "config.json")
+    config = read_config(folder / "config.json", kind)
+    sizes = checked_sizes(config, folder / "config.json")
     tokenizer = Tokenizer.load(folder / "tokenizer.json")
     if tokenizer.fingerprint != config["tokenizer_fingerprint"]:
         raise FileFormatError(
@@ -158,9 +162,9 @@ def load_model(folder: str | Path, kind: Kind | None = None) -> SavedModel:
 def _read_metrics(file: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     if not file.exists():
         return {}
-    metrics = read_json(file, _ADVICE)
+    metrics = read_json(file, ADVICE)
     if config["format_version"] > 1 and checksum(metrics) != config.get("metrics_checksum"):
-        raise FileFormatError(f"{file} was altered: its checksum is another. {_ADVICE}")
+        raise FileFormatError(f"{file} was altered: its checksum is another. {ADVICE}")
     return metrics
 
 
@@ -196,71 +200,6 @@ def _build(
     return AWDLSTM(sizes, generator)
 
 
-def _read_config(file: Path, kind: Kind | None) -> dict[str, Any]:
-    config = read_json(file, _ADVICE)
-    if config.get("format") != FORMAT:
-        raise FileFormatError(f"{file} is not the configuration of a Steadfit model.")
-    version: Any = config.get("format_version")
-    if not _is_count(version):
-        raise FileFormatError(f"{file}: format_version is {version!r}; it is a whole number.")
-    if version > FORMAT_VERSION:
-        raise FileFormatError(
-            f"{file.parent} was written in format {version}, newer than this version reads "
-            f"({FORMAT_VERSION}). Install a newer Steadfit."
-        )
-    if config.get("kind") not in KINDS:
-        raise FileFormatError(
-            f"{file}: kind is {config.get('kind')!r}; accepted are {', '.join(KINDS)}."
-        )
-    if kind is not None and config["kind"] != kind:
-        raise FileFormatError(
-            f"{file.parent} holds a model of kind {config['kind']}, but {kind} is needed here. "
-            "Give the folder of one."
-        )
-    return config
-
-
-def _sizes(config: Mapping[str, Any], file: Path) -> AWDLSTMConfig:
-    """Check every value that a model is built from and return the sizes of its layers."""
-    wrong = []
-    if config.get("architecture") != ARCHITECTURE:
-        wrong.append(f"architecture is not {ARCHITECTURE}")
-    if not isinstance(config.get("backwards", False), bool):
-        wrong.append("backwards is neither true nor false")
-    if not isinstance(config.get("tokenizer_fingerprint"), str):
-        wrong.append("tokenizer_fingerprint is missing")
-    if config["kind"] == "classifier":
-        classes, reading = config.get("classes"), config.get("reading")
-        if not _are_classes(classes):
-            wrong.append("classes is not a list of two or more different names")
-        if not isinstance(reading, dict) or set(reading) != {"bptt", "grad_tokens"}:
-            wrong.append("reading does not hold bptt and grad_tokens")
-        elif not all(map(_is_count, reading.values())):
-            wrong.append("bptt and grad_tokens are not whole numbers from 1 on")
-        if not isinstance(config.get("head_bias", True), bool):
-            wrong.append("head_bias is neither true nor false")
-    if not isinstance(config.get("model"), dict):
-        wrong.append("model is missing")
-    if config["format_version"] > 1 and not (wrong or is_sealed(config)):
-        wrong.append("its checksum is another")
-    if wrong:
-        raise FileFormatError(f"{file} was altered: {'; '.join(wrong)}. Take another copy.")
-    try:
-        return AWDLSTMConfig.from_dict(config["model"])
-    except DataError as error:
-        raise FileFormatError(f"{file} was altered: {error} Take another copy.") from error
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31
-
-
-def _are_classes(value: Any) -> bool:
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        return False
-    return len(value) >= 2 and len(set(value)) == len(value)
-
-
 def _check_saved(saved: SavedModel) -> None:
     words = saved.model.config.vocab_size
     if words != len(saved.tokenizer.vocab):
@@ -270,7 +209,7 @@ def _check_saved(saved: SavedModel) -> None:
         )
     if isinstance(saved.model, TextClassifier):
         outputs = saved.model.n_classes
-        if len(saved.classes) != outputs or not _are_classes(list(saved.classes)):
+        if len(saved.classes) != outputs or not are_classes(list(saved.classes)):
             raise DataError(
                 f"The model scores {outputs} classes, their names are {list(saved.classes)}; give "
                 "as many different names."
@@ -295,6 +234,6 @@ def _replaceable(folder: Path) -> bool:
     if not any(folder.iterdir()):
         return True
     try:
-        return read_json(folder / "config.json", _ADVICE).get("format") == FORMAT
+        return read_json(folder / "config.json", ADVICE).get("format") == FORMAT
     except FileFormatError:
         return False

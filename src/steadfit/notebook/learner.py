@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 from steadfit.core.console import say
 from steadfit.core.errors import DataError
-from steadfit.files.model_folder import Kind, Model, SavedModel, load_model, save_model
+from steadfit.files.model_config import Kind
+from steadfit.files.model_folder import Model, SavedModel, load_model, save_model
 from steadfit.files.transfer import load_encoder
 from steadfit.models.classifier import TextClassifier
 from steadfit.models.language_model import LanguageModel
