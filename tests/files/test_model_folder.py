@@ -88,6 +88,18 @@ def test_a_folder_that_does_not_speak_of_biases_has_them(saved_folder: SavedFold
     assert model.head_bias
 
 
+def test_a_folder_of_format_2_which_knew_float32_alone_is_read(saved_folder: SavedFolder) -> None:
+    folder = saved_folder("language-model")
+    expected = answers(load_model(folder).model)
+
+    def as_before(config: dict[str, Any]) -> None:
+        config["format_version"] = 2
+        del config["numbers"]
+
+    change_config(folder, as_before)
+    assert torch.equal(answers(load_model(folder).model), expected)
+
+
 def test_the_folder_holds_these_files_and_no_code(saved_folder: SavedFolder) -> None:
     folder = saved_folder("classifier")
     assert sorted(contents(folder)) == [
@@ -314,7 +326,7 @@ def test_a_tokenizer_of_another_model_is_refused(
 
 def test_a_newer_format_asks_for_a_newer_version(saved_folder: SavedFolder) -> None:
     folder = saved_folder("classifier")
-    change_config(folder, lambda c: c.update(format_version=3))
+    change_config(folder, lambda c: c.update(format_version=4))
     with pytest.raises(FileFormatError, match="newer Steadfit"):
         load_model(folder)
 
@@ -337,6 +349,7 @@ HOSTILE = {
     "reading": [None, {}, {"bptt": "70", "grad_tokens": 5}, {"bptt": 70, "grad_tokens": 0},
                 {"bptt": 10**30, "grad_tokens": 5}, {"bptt": 1, "grad_tokens": 5, "x": 1}, []],
     "head_bias": [None, 0, "no", False],
+    "numbers": [None, 3, "float8", ["float16"], "float32 "],
     "tokenizer_fingerprint": [None, 3, "0" * 64],
     "weights_sha256": [None, 3, "0" * 64],
     "model": [None, [], {}, "x"],

@@ -21,6 +21,12 @@ print(model.predict("The film", n_words=20))
     "encoder": '`learn.load_encoder("{folder}")` starts a classifier from it.',
 }
 
+_STORED = {
+    "float16": "Its weights are stored in float16 and read as float32.",
+    "int8": "The matrices of its LSTM are stored in int8, with a scale for each row, all else in "
+    "float16; they are read as float32.",
+}
+
 
 def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """Return the model card as Markdown: what the model is, how to use it, what it reached."""
@@ -33,6 +39,8 @@ def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     ]
     if config.get("backwards"):
         lines += ["", "It reads texts backwards, from the last word to the first."]
+    if stored := _STORED.get(config["numbers"]):
+        lines += ["", stored]
     if classes := config.get("classes"):
         lines += ["", f"Classes: {', '.join(classes)}."]
     lines += ["", "## Use", "", _USE[config["kind"]].format(folder="path/to/this/folder")]

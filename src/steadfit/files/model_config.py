@@ -8,12 +8,14 @@ from typing import Any, Literal, get_args
 
 from steadfit.core.errors import DataError, FileFormatError
 from steadfit.core.json_files import is_sealed, read_json
+from steadfit.files.compact import NUMBERS
 from steadfit.models.config import AWDLSTMConfig
 
 Kind = Literal["language-model", "classifier", "encoder"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FORMAT = "steadfit-model"
-FORMAT_VERSION = 2  # 1 had no checksum of the configuration and the metrics
+# 1 had no checksum of the configuration and the metrics; before 3 all weights were in float32.
+FORMAT_VERSION = 3
 ARCHITECTURE = "AWD-LSTM"
 ADVICE = "Take another copy."
 
@@ -72,6 +74,8 @@ def checked_sizes(config: Mapping[str, Any], file: Path) -> AWDLSTMConfig:
             wrong.append("head_bias is neither true nor false")
     if not isinstance(config.get("model"), dict):
         wrong.append("model is missing")
+    if config["format_version"] > 2 and config.get("numbers") not in NUMBERS:
+        wrong.append(f"numbers is none of {', '.join(NUMBERS)}")
     if config["format_version"] > 1 and not (wrong or is_sealed(config)):
         wrong.append("its checksum is another")
     if wrong:

@@ -13,6 +13,7 @@ import torch
 from steadfit.core.atomic import atomic_folder, write_json, write_text
 from steadfit.core.errors import DataError, FileFormatError
 from steadfit.core.json_files import CHECKSUM, checksum, read_json, sealed
+from steadfit.files.compact import Numbers, packed, unpacked
 from steadfit.files.model_card import model_card
 from steadfit.files.model_config import (
     ADVICE,
@@ -50,6 +51,7 @@ _OURS = {
     "classes",
     "reading",
     "head_bias",
+    "numbers",
     "tokenizer_fingerprint",
     "weights_sha256",
     "metrics_checksum",
@@ -77,12 +79,20 @@ class SavedModel:
         return "classifier" if isinstance(self.model, TextClassifier) else "encoder"
 
 
-def save_model(folder: str | Path, saved: SavedModel) -> Path:
+def save_model(folder: str | Path, saved: SavedModel, numbers: Numbers = "float32") -> Path:
     """Write a model folder, whole or not at all; a model folder that stands there is replaced.
+
+    Args:
+        folder: the name to take.
+        saved: the model, with what belongs to it.
+        numbers: what weights are stored in: "float32", "float16" (half the size) or "int8" (of an
+            LSTM's matrices; see `packed`). They are read back as float32; what was rounded off is
+            gone, and `saved.metrics` are taken for figures of the model as it is read.
 
     Raises:
         FileFormatError: something else than a model folder stands there; it is left alone.
-        DataError: the model does not fit its tokenizer or classes, or details use a name of ours.
+        DataError: the model does not fit its tokenizer or classes, details use a name of ours, or
+            a weight is beyond the range of float16.
     """
     folder = Path(folder)
     if folder.exists() and not _replaceable(folder):
@@ -91,6 +101,7 @@ def save_model(folder: str | Path, saved: SavedModel) -> Path:
             "Choose another name."
         )
     _check_saved(saved)
+    weights = packed(saved.model.state_dict(), numbers)
     config: dict[str, Any] = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -98,6 +109,7 @@ def save_model(folder: str | Path, saved: SavedModel) -> Path:
         "architecture": ARCHITECTURE,
         "model": saved.model.config.to_dict(),
         "backwards": saved.backwards,
+        "numbers": numbers,
         "tokenizer_fingerprint": saved.tokenizer.fingerprint,
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
         **saved.details,
@@ -107,7 +119,7 @@ def save_model(folder: str | Path, saved: SavedModel) -> Path:
         config["reading"] = {"bptt": saved.model.bptt, "grad_tokens": saved.model.grad_tokens}
         config["head_bias"] = saved.model.head_bias
     with atomic_folder(folder) as fresh:
-        save_tensors(fresh / WEIGHTS, saved.model.state_dict())
+        save_tensors(fresh / WEIGHTS, weights)
         config["weights_sha256"] = file_digest(fresh / WEIGHTS)
         config["metrics_checksum"] = checksum(saved.metrics)
         write_json(fresh / "config.json", sealed(config))
@@ -175,6 +187,7 @@ def _read_model(config: Mapping[str, Any], sizes: AWDLSTMConfig, weights: Path) 
             f"{weights} was altered after it was saved, or is from another folder. Take another "
             "copy of the whole folder."
         )
+    tensors = unpacked(tensors, config.get("numbers", "float32"), weights)
     # What a configuration asks for is compared with the file before memory is taken for it.
     if sizes.n_layers != (layers := sum(name.endswith("weight_hh_l0") for name in tensors)):
         raise FileFormatError(

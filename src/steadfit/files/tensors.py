@@ -22,12 +22,10 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor]) -> None:
 
     A tensor that stands under two names (a tied weight) is written once, under the first.
     """
-    tied = _tied_names(tensors)
     unique = {
         # A copy, because safetensors writes no two tensors that share memory.
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for name, tensor in tensors.items()
-        if name not in tied
+        for name, tensor in without_ties(tensors).items()
     }
     with atomic_file(path) as file:
         file.write(save(unique))
@@ -102,6 +100,12 @@ def fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Copy checked weights into a model; a tied one comes from the name it was saved under."""
     tied = _tied_names(model.state_dict(keep_vars=True))
     model.load_state_dict({**tensors, **{name: tensors[first] for name, first in tied.items()}})
+
+
+def without_ties(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors without those that stand under an earlier name as well."""
+    tied = _tied_names(tensors)
+    return {name: tensor for name, tensor in tensors.items() if name not in tied}
 
 
 def file_digest(path: str | Path) -> str:
