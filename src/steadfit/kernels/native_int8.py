@@ -90,9 +90,9 @@ def lstm_stack_int8(
         )  # fmt: skip
         h = torch.zeros((steps + 1) * batch + _SLACK, _filled(padded), dtype=torch.int8)
         h[:batch, :units] = (h0 / _HIDDEN).round().clamp(-127, 127)
-        c = workspace(steps + 1, batch, padded)
-        c[0, :, units:] = 0
-        c[0, :, :units] = c0
+        c = workspace(batch, padded)
+        c[:, units:] = 0
+        c[:, :units] = c0
         last = layer is layers[-1]
         library().steadfit_lstm_forward_int8(
             steps, batch, padded, units, at(layer.hh), at(layer.hh_scales), at(layer.bias),
@@ -101,7 +101,7 @@ def lstm_stack_int8(
         )  # fmt: skip
         rows, row_scales = h[batch:], None
         h_last = h[steps * batch : (steps + 1) * batch, :units].float() * _HIDDEN
-        after.append((h_last, c[-1, :, :units].clone()))
+        after.append((h_last, c[:, :units].clone()))
     return output, tuple(after)
 
 

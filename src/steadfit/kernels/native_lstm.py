@@ -64,7 +64,7 @@ class _LSTM(torch.autograd.Function):
         if row > units:
             h[:, units:] = 0
         h[:batch, :units] = h0
-        c = workspace(steps + 1, batch, padded)
+        c = workspace(steps + 1 if keep else 1, batch, padded)
         c[0, :, units:] = 0
         c[0, :, :units] = c0
         bias = torch.zeros(4, padded)

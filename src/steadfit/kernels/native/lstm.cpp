@@ -56,10 +56,10 @@ struct Forward {
         }
         const __m512 i = sigmoid16(x[0]), f = sigmoid16(x[1]);
         const __m512 g = tanh16(x[2]), o = sigmoid16(x[3]);
-        float* cells = c + place * units + unit;
+        float* cells = c + (keep ? place : row_number) * units + unit;
         const __m512 now = _mm512_fmadd_ps(f, _mm512_loadu_ps(cells), _mm512_mul_ps(i, g));
         const __m512 out = _mm512_mul_ps(o, tanh16(now));
-        _mm512_storeu_ps(cells + batch * units, now);
+        _mm512_storeu_ps(cells + (keep ? batch * units : 0), now);
         Hidden<T>::store(h + (place + batch) * row() + unit, out);
         if (output != nullptr) {
             float* to = output + row_number * output_row + t * output_step + unit;
@@ -146,7 +146,8 @@ using namespace steadfit;
 extern "C" {
 
 // gates (steps, batch, 4 * units): in, the input's projection; out, if `keep`, the gates.
-// h (steps + 1, batch, row) and c (steps + 1, batch, units) begin with the state before.
+// h (steps + 1, batch, row) and c (steps + 1, batch, units) begin with the state before; without
+// `keep`, c is (batch, units), and the state after takes the place of the one before.
 // output (batch, steps, real units) in float32 at the given strides, or null. Behind h there is room
 // for 15 rows more.
 void steadfit_lstm_forward(int64_t steps, int64_t batch, int64_t units, int64_t real_units,
@@ -158,7 +159,7 @@ void steadfit_lstm_forward(int64_t steps, int64_t batch, int64_t units, int64_t 
             threads);
 }
 
-// The same with weights and h in int8: `scales` (4 * units) say what a sum of products is worth.
+// The same without `keep`, with weights and h in int8: `scales` (4 * units) say what a sum of products is worth.
 void steadfit_lstm_forward_int8(int64_t steps, int64_t batch, int64_t units, int64_t real_units,
                                 const int8_t* weight, const float* scales, const float* bias,
                                 bf16* gates, int8_t* h, float* c, float* output,
