@@ -18,7 +18,9 @@ from steadfit import (
     Writer,
     load_learner,
 )
+from steadfit.files.model_folder import load_model, save_model
 from steadfit.inference.deviation import Deviation
+from tests.files.model_packages import install
 
 
 def weights(learn: Any) -> dict[str, torch.Tensor]:
@@ -212,6 +214,44 @@ def test_pretrained_weights_are_taken_from_a_folder_and_frozen(
     assert not any(trainable)
     with pytest.raises(DataError, match="Nothing is downloaded"):
         lm(pretrained=True)
+
+
+def test_an_installed_model_is_taken_by_name_with_its_sizes(
+    lm: Any, clas: Any, make_data: Any, lm_data: Any, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    sizes = {"emb_sz": 5, "n_hid": 7, "n_layers": 2, "tie_weights": False}
+    source = lm(config=sizes)
+    site = tmp_path / "site"
+    saved = load_model(source.export("source"))
+    save_model(install(site, "acme", {"acme-en": "acme"}) / "forward", saved)
+    monkeypatch.syspath_prepend(site)
+    capsys.readouterr()
+    again = lm(pretrained="acme-en", config=None)
+    assert same(weights(again), weights(source))
+    assert again.model.config == source.model.config
+    learn = clas(make_data(lm_data.vocab), pretrained="acme-en", config={"n_hid": 7})
+    assert same(learn.model.encoder.state_dict(), source.model.encoder.state_dict())
+    assert capsys.readouterr().out == ""
+    other = clas(make_data(lm_data.vocab), config=sizes)
+    other.load_encoder("acme-en")
+    assert same(other.model.encoder.state_dict(), source.model.encoder.state_dict())
+
+
+@pytest.mark.parametrize("maker", ["lm", "clas"])
+def test_sizes_that_contradict_the_pretrained_model_are_named(
+    maker: str, lm: Any, request: Any
+) -> None:
+    folder = lm().export("source")
+    with pytest.raises(FileFormatError, match=r"n_hid is 8 there and 9 here\. .*leave the sizes"):
+        request.getfixturevalue(maker)(pretrained=folder, config={"n_hid": 9})
+
+
+def test_an_encoder_that_is_nowhere_is_looked_for_among_installed_models(clas: Any) -> None:
+    with pytest.raises(FileFormatError, match=r"models.missing, and no model 'missing' is install"):
+        clas().load_encoder("missing")
+    with pytest.raises(FileFormatError, match="no model folder"):
+        clas().load_encoder("some/missing")
 
 
 @pytest.mark.parametrize(

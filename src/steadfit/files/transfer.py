@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,9 +11,47 @@ from torch import Tensor
 from steadfit.core.errors import DataError, FileFormatError
 from steadfit.files.fastai_weights import is_fastai_folder, read_fastai_folder
 from steadfit.files.model_folder import SavedModel, load_model
+from steadfit.files.pretrained import pretrained_folder
 from steadfit.models.language_model import LanguageModel
 from steadfit.models.recurrent import AWDLSTM
 from steadfit.text.vocab import Vocab
+
+_SIZES = ("emb_sz", "n_hid", "n_layers")
+
+
+class Pretrained(NamedTuple):
+    """A model that was read, to start others from."""
+
+    saved: SavedModel
+    place: str | Path  # what the caller named
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """The sizes that a model must have to start from this one, as keys of `config`."""
+        return {name: getattr(self.saved.model.config, name) for name in _SIZES}
+
+    @property
+    def decoder(self) -> dict[str, Any]:
+        """How its decoder is made, as keys of `config`."""
+        config = self.saved.model.config
+        return {"tie_weights": config.tie_weights, "out_bias": config.out_bias}
+
+
+def read_pretrained(source: str | Path, backwards: bool = False) -> Pretrained:
+    """Read a model to start from.
+
+    Args:
+        source: a model folder of ours, one of fastai (see `read_fastai_folder`), or the name of
+            an installed model (see `pretrained_folder`).
+        backwards: whether what starts from it will read texts from their end.
+
+    Raises:
+        FileFormatError: see `load_model`, `read_fastai_folder` and `pretrained_folder`.
+    """
+    folder = pretrained_folder(source, backwards)
+    if is_fastai_folder(folder):
+        return Pretrained(read_fastai_folder(folder, backwards), source)
+    return Pretrained(load_model(folder), source)
 
 
 def match_rows(rows: Tensor, old: Vocab, new: Vocab) -> Tensor:
@@ -34,14 +73,14 @@ def match_rows(rows: Tensor, old: Vocab, new: Vocab) -> Tensor:
 
 @torch.no_grad()
 def load_encoder(
-    encoder: AWDLSTM, vocab: Vocab, folder: str | Path, backwards: bool = False
+    encoder: AWDLSTM, vocab: Vocab, source: str | Path | Pretrained, backwards: bool = False
 ) -> SavedModel:
     """Fill an encoder from a saved encoder or language model, matching words by their text.
 
     Args:
         encoder: of any vocabulary.
         vocab: that of the encoder.
-        folder: a model folder of ours, or one of fastai (see `read_fastai_folder`).
+        source: what `read_pretrained` reads, or has read.
         backwards: whether the encoder will read texts from their end.
 
     Returns:
@@ -51,77 +90,76 @@ def load_encoder(
         FileFormatError: it was saved by a classifier, reads in the other direction, or has other
             sizes; the message names them and the encoder stays as it was.
     """
-    saved = _read(folder, backwards)
-    _fill_encoder(encoder, vocab, saved, folder, backwards)
-    return saved
+    pretrained = _read(source, backwards)
+    _fill_encoder(encoder, vocab, pretrained, backwards)
+    return pretrained.saved
 
 
 @torch.no_grad()
 def load_language_model(
-    model: LanguageModel, vocab: Vocab, folder: str | Path, backwards: bool = False
+    model: LanguageModel, vocab: Vocab, source: str | Path | Pretrained, backwards: bool = False
 ) -> None:
     """Fill a language model, decoder included, from a saved one; arguments as `load_encoder`.
 
     Raises:
-        FileFormatError: as `load_encoder`, and where the folder holds no decoder.
+        FileFormatError: as `load_encoder`, and where there is no decoder.
     """
-    saved = _read(folder, backwards)
+    pretrained = _read(source, backwards)
+    saved = pretrained.saved
     if not isinstance(saved.model, LanguageModel):
         raise FileFormatError(
-            f"{folder} holds a model of kind {saved.kind}, without a decoder; a pretrained "
-            "language model is needed here: give the folder that its export or save wrote."
+            f"{pretrained.place} holds a model of kind {saved.kind}, without a decoder; a "
+            "pretrained language model is needed here: give the folder that its export or save "
+            "wrote."
         )
-    _fill_encoder(model.encoder, vocab, saved, folder, backwards)
-    old, source = saved.tokenizer.vocab, saved.model.decoder
+    _fill_encoder(model.encoder, vocab, pretrained, backwards)
+    old, decoder = saved.tokenizer.vocab, saved.model.decoder
     if not model.config.tie_weights:
-        model.decoder.weight.copy_(match_rows(source.weight, old, vocab))
-    if model.decoder.bias is not None and source.bias is not None:
-        model.decoder.bias.copy_(match_rows(source.bias, old, vocab))
+        model.decoder.weight.copy_(match_rows(decoder.weight, old, vocab))
+    if model.decoder.bias is not None and decoder.bias is not None:
+        model.decoder.bias.copy_(match_rows(decoder.bias, old, vocab))
 
 
-def _read(folder: str | Path, backwards: bool) -> SavedModel:
-    if is_fastai_folder(folder):
-        return read_fastai_folder(folder, backwards)
-    return load_model(folder)
+def _read(source: str | Path | Pretrained, backwards: bool) -> Pretrained:
+    return source if isinstance(source, Pretrained) else read_pretrained(source, backwards)
 
 
-def _fill_encoder(
-    encoder: AWDLSTM, vocab: Vocab, saved: SavedModel, folder: str | Path, backwards: bool
-) -> None:
+def _fill_encoder(encoder: AWDLSTM, vocab: Vocab, pretrained: Pretrained, backwards: bool) -> None:
+    saved = pretrained.saved
     source = saved.model.encoder if isinstance(saved.model, LanguageModel) else saved.model
     if not isinstance(source, AWDLSTM):
         raise FileFormatError(
-            f"{folder} holds a {saved.kind}; load_encoder reads what save_encoder or a language "
-            "model's save or export wrote."
+            f"{pretrained.place} holds a {saved.kind}; load_encoder reads what save_encoder or a "
+            "language model's save or export wrote."
         )
     if encoder.config.vocab_size != len(vocab):
         raise DataError(
             f"The encoder has {encoder.config.vocab_size} words, the vocabulary {len(vocab)}; "
             "build the encoder for this vocabulary."
         )
-    _check_fit(source, encoder, saved.backwards, backwards, folder)
+    _check_fit(pretrained, encoder, backwards)
     weights = source.state_dict()
     rows = match_rows(weights["embedding.weight"], saved.tokenizer.vocab, vocab)
     encoder.load_state_dict({**weights, "embedding.weight": rows})
 
 
-def _check_fit(
-    source: AWDLSTM, encoder: AWDLSTM, saved_backwards: bool, backwards: bool, folder: str | Path
-) -> None:
-    if saved_backwards != backwards:
+def _check_fit(pretrained: Pretrained, encoder: AWDLSTM, backwards: bool) -> None:
+    saved, place = pretrained
+    if saved.backwards != backwards:
         direction = {False: "forwards", True: "backwards"}
         raise FileFormatError(
-            f"{folder} reads texts {direction[saved_backwards]}, this model "
+            f"{place} reads texts {direction[saved.backwards]}, this model "
             f"{direction[backwards]}. Use an encoder of the same direction, or set backwards= in "
             "databunch."
         )
     differences = [
-        f"{name} is {getattr(source.config, name)} there and {getattr(encoder.config, name)} here"
-        for name in ("emb_sz", "n_hid", "n_layers")
-        if getattr(source.config, name) != getattr(encoder.config, name)
+        f"{name} is {size} there and {getattr(encoder.config, name)} here"
+        for name, size in pretrained.sizes.items()
+        if size != getattr(encoder.config, name)
     ]
     if differences:
         raise FileFormatError(
-            f"The encoder in {folder} has other sizes: {'; '.join(differences)}. Build both "
-            "learners with the same sizes in config=."
+            f"The encoder in {place} has other sizes: {'; '.join(differences)}. With pretrained= "
+            "leave the sizes out of config=, they come with the model; for load_encoder build "
+            "both learners with the same sizes."
         )

@@ -17,7 +17,7 @@ from steadfit.models.classifier import TextClassifier
 from steadfit.models.language_model import LanguageModel
 from steadfit.notebook.data_bunch import DataBunch
 from steadfit.notebook.layers import LayerTable
-from steadfit.notebook.names import folder_name, folder_of
+from steadfit.notebook.names import folder_name, model_of
 from steadfit.notebook.penalty_names import PenaltyNames
 from steadfit.notebook.recorder import Recorder
 from steadfit.text.tokenizer import Tokenizer
@@ -179,15 +179,15 @@ class Learner:
         return save_model(self._models(name), self._saved(self.model.encoder))
 
     def load_encoder(self, name: str | Path) -> None:
-        """Fill the encoder from `models/NAME` or from a folder of that path; then `freeze`.
+        """Fill the encoder from `models/NAME`, a path or an installed model; then `freeze`.
 
         Words are matched by their text; a word the saved vocabulary lacks gets the mean row.
 
         Raises:
             FileFormatError: sizes or direction differ; the message names them.
         """
-        folder = folder_of(self.path / "models", name)
-        load_encoder(self.model.encoder, self.data.vocab, folder, self.data.backwards)
+        source = model_of(self.path / "models", name)
+        load_encoder(self.model.encoder, self.data.vocab, source, self.data.backwards)
         self.freeze()
 
     def export(self, name: str | Path = "export") -> Path:
@@ -274,14 +274,8 @@ class Learner:
             "penalties": asdict(self._trained_with),
             "data": self.data.store.meta,
         }
-        return SavedModel(
-            model,
-            self.tokenizer,
-            tuple(self.data.classes),
-            self.data.backwards,
-            details,
-            figures,
-        )
+        classes, backwards = tuple(self.data.classes), self.data.backwards
+        return SavedModel(model, self.tokenizer, classes, backwards, details, figures)
 
 
 def _listeners(given: Listener | Sequence[Listener]) -> list[Listener]:

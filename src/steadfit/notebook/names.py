@@ -6,7 +6,8 @@ from pathlib import Path
 
 from steadfit.core.checks import a_path
 from steadfit.core.console import say
-from steadfit.core.errors import DataError
+from steadfit.core.errors import DataError, FileFormatError
+from steadfit.files.pretrained import installed_models, not_installed
 
 _PICKLES = (".pkl", ".pickle", ".pth")  # what fastai's names end with
 
@@ -34,10 +35,20 @@ def folder_name(name: str | Path) -> str:
     return plain
 
 
-def folder_of(folder: Path, name: str | Path) -> Path:
-    """Return the folder `name` below `folder`, or where there is none, the one of that path."""
-    name = a_path("name", name)
-    if Path(name).is_absolute() or ".." in Path(name).parts:
-        return Path(name)
-    inside = folder / folder_name(name)
-    return Path(name) if not inside.is_dir() and Path(name).is_dir() else inside
+def model_of(folder: Path, name: str | Path) -> str | Path:
+    """Return the folder `name` below `folder`, else the one of that path, else an installed name.
+
+    Raises:
+        FileFormatError: a plain name that is none of these.
+    """
+    path = a_path("name", name)
+    if path.is_absolute() or ".." in path.parts:
+        return path
+    inside = folder / folder_name(path)
+    if inside.is_dir() or path.is_dir():
+        return inside if inside.is_dir() else path
+    if path.name != str(name):
+        return inside
+    if path.name not in installed_models():
+        raise FileFormatError(f"There is no model folder {inside}, and {not_installed(path.name)}")
+    return path.name

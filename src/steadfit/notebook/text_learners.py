@@ -14,7 +14,7 @@ from steadfit.core.checks import whole_number
 from steadfit.core.console import say
 from steadfit.core.errors import DataError
 from steadfit.files.model_folder import save_model
-from steadfit.files.transfer import load_encoder, load_language_model
+from steadfit.files.transfer import Pretrained, load_encoder, load_language_model, read_pretrained
 from steadfit.inference.deviation import DOCUMENTS, int8_deviation
 from steadfit.inference.predictor import Prediction, Predictor
 from steadfit.inference.writer import Writer
@@ -153,8 +153,9 @@ def language_model_learner(
         arch: `AWD_LSTM`.
         drop_mult: scales every dropout.
         config: overrides of fastai's hyperparameters, only the keys given.
-        pretrained: folder of a language model to start from, all but the last layer group frozen;
-            None or False starts from scratch.
+        pretrained: a language model to start from, all but the last layer group frozen: its
+            folder, or the name of an installed one (see `pretrained_folder`). Sizes are then the
+            model's own. None or False starts from scratch.
         metrics: shown beside the loss: accuracy, perplexity, or for a classifier functions of
             scikit-learn's form.
         alpha: coefficient of AR.
@@ -176,16 +177,19 @@ def language_model_learner(
 
     Raises:
         DataError: the data is for a classifier; a key of `config` does not exist.
-        FileFormatError: `pretrained` is not a language model of these sizes.
+        FileFormatError: `pretrained` is no language model, or `config` names other sizes.
     """
     _check(data, arch, "language-model", "language_model_learner", "label_for_lm()")
-    start = _folder(pretrained)
+    start = _start(pretrained, data)
     plan = FitPlan(
         1, 1.0, wd=wd, clip=clip, accumulate=accumulate, bf16=bf16, seed=seed, optimizer=optimizer,
         nonmono=nonmono,
     )  # fmt: skip
     stages = None if checkpoint_dir is None else Stages(checkpoint_dir, checkpoint_every)
-    sizes = AWDLSTMConfig.from_defaults(LANGUAGE_MODEL_DEFAULTS, len(data.vocab), drop_mult, config)
+    defaults = LANGUAGE_MODEL_DEFAULTS
+    if start is not None:
+        defaults = {**defaults, **start.sizes, **start.decoder}
+    sizes = AWDLSTMConfig.from_defaults(defaults, len(data.vocab), drop_mult, config)
     model = LanguageModel(sizes, generator_on(None, seed))
     if start is None:
         _say_from_scratch("language_model_learner")
@@ -237,10 +241,11 @@ def text_classifier_learner(
             "bs=1: batch normalisation in the classifier's head needs two documents; make the data "
             "with bs=2 or more."
         )
-    start = _folder(pretrained)
+    start = _start(pretrained, data)
     plan = FitPlan(1, 1.0, wd=wd, clip=clip, accumulate=accumulate, bf16=bf16, seed=seed)
     stages = None if checkpoint_dir is None else Stages(checkpoint_dir, checkpoint_every)
-    sizes = AWDLSTMConfig.from_defaults(CLASSIFIER_DEFAULTS, len(data.vocab), drop_mult, config)
+    defaults = CLASSIFIER_DEFAULTS if start is None else {**CLASSIFIER_DEFAULTS, **start.sizes}
+    sizes = AWDLSTMConfig.from_defaults(defaults, len(data.vocab), drop_mult, config)
     model = TextClassifier(
         sizes,
         len(data.classes),
@@ -274,14 +279,14 @@ def _check(data: object, arch: object, kind: str, maker: str, call: str) -> None
         )
 
 
-def _folder(pretrained: object) -> str | Path | None:
+def _start(pretrained: object, data: DataBunch) -> Pretrained | None:
     if pretrained is None or pretrained is False:
         return None
     if isinstance(pretrained, (str, Path)):
-        return pretrained
+        return read_pretrained(pretrained, data.backwards)
     raise DataError(
-        f"pretrained is {pretrained!r}; accepted are the folder of a language model and None. "
-        "Nothing is downloaded."
+        f"pretrained is {pretrained!r}; accepted are the folder of a language model, the name of "
+        "an installed one, and None. Nothing is downloaded."
     )
 
 
