@@ -1,0 +1,1 @@
+"""Model folders for Steadfit, `forward` and `backward`; nothing here is ever imported."""
