@@ -50,7 +50,7 @@ def tiny(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(horizon.QUICK, name, size)
     reviews = _few_reviews(tmp_path / "reviews")
     monkeypatch.setattr(notebook, "untar_data", lambda url: reviews)
-    monkeypatch.setattr(notebook, "QUICK", TINY_REVIEWS)
+    monkeypatch.setattr(notebook, "QUICK_SIZE", TINY_REVIEWS)
 
 
 @pytest.fixture
