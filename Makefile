@@ -101,7 +101,7 @@ $(VENV)/demo.stamp: $(VENV)/torch.stamp pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/torch.stamp pyproject.toml constraints.txt
-	$(PY) -m pip install -c constraints.txt -e '.[demo,frames,dev]'
+	$(PY) -m pip install -c constraints.txt -e '.[demo,frames,subwords,dev]'
 	@touch $@ $(VENV)/demo.stamp
 
 # fastai, with spaCy, lives apart: it would bring its own ideas of versions into ours. Installed

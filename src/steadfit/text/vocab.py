@@ -6,6 +6,7 @@ import hashlib
 import operator
 from collections.abc import Iterable, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from steadfit.core.checks import whole_number
 from steadfit.core.errors import DataError
@@ -106,6 +107,10 @@ class Vocab:
             digest.update(len(data).to_bytes(8, "little"))
             digest.update(data)
         return digest.hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `steadfit.text.pieces.vocab_from_dict` reads."""
+        return {"itos": list(self.itos)}
 
     def __len__(self) -> int:
         return len(self.itos)
