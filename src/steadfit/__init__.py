@@ -26,6 +26,7 @@ _HOMES = {
         "read_texts",
         "read_tsv",
     ],
+    "text.subwords": ["SubwordTokenizer"],
     "text.tokenizer": ["Tokenizer"],
     "text.vocab": ["Vocab"],
     "training.callbacks": ["BestModel", "EarlyStopping"],

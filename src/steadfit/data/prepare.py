@@ -25,7 +25,16 @@ from steadfit.data.store_writer import VERSION, StoreWriter
 from steadfit.data.token_store import TokenStore
 from steadfit.text.compact import Gathered
 from steadfit.text.corpus import TRAIN, Corpus
-from steadfit.text.tokenizer import RULES, Tokenizer
+from steadfit.text.piece_training import check_size, train_pieces
+from steadfit.text.pieces import vocab_from_dict
+from steadfit.text.tokenizer import (
+    RULES,
+    SUBWORD_RULES,
+    SUBWORDS,
+    WORDS,
+    Tokenizer,
+    tokenizer_kind,
+)
 from steadfit.text.values import refuse_other_labels
 from steadfit.text.vocab import Vocab, check_limits
 from steadfit.text.words import WordEncoder
@@ -42,12 +51,15 @@ def prepare_tokens(
     min_freq: int = 3,
     classes: Sequence[str] | None = None,
     cache: str | Path | None = None,
+    tokenizer: str | None = None,
+    vocab_size: int = 8000,
 ) -> tuple[TokenStore, Vocab]:
     """Tokenize a corpus into a store on disk, or find the one made before.
 
     The vocabulary is counted over the documents of "train" alone (over all where there is no
     split), unless `vocab` is given. Texts are read twice, once for the key and once to be
     tokenized, and never held: memory grows with the number of documents alone, some numbers each.
+    For subwords they are read once more, and `train_pieces` says how much of them it holds.
 
     Args:
         corpus: Texts, with labels and split if there are any.
@@ -56,6 +68,9 @@ def prepare_tokens(
         min_freq: How often a token must occur to enter it.
         classes: Label of each class index; the labels of the corpus, sorted, if not given.
         cache: Folder of the stores; `home() / "tokens"` if not given.
+        tokenizer: "words" or "subwords"; what `vocab` is of where that is given, else "words".
+        vocab_size: Size of a vocabulary of subwords at most; `max_vocab` and `min_freq` are for
+            words.
 
     Returns:
         The store (its `meta["classes"]` names the classes) and its vocabulary.
@@ -74,10 +89,14 @@ def prepare_tokens(
         )
     names, labels = _class_indices(corpus, classes)
     texts_digest = _digest(progress(corpus.texts, "Reading texts", len(corpus)))
-    counting = {"max_vocab": int(max_vocab), "min_freq": int(min_freq)}
+    kind = tokenizer_kind(tokenizer, vocab)
+    if kind == SUBWORDS:
+        counting = {"vocab_size": check_size(vocab_size)}
+    else:
+        counting = {"max_vocab": int(max_vocab), "min_freq": int(min_freq)}
     settings = {
         "store": VERSION,
-        "rules": RULES,
+        "rules": RULES if kind == WORDS else SUBWORD_RULES,
         "texts": texts_digest,
         "labels": None if corpus.labels is None else _digest(corpus.labels),
         "classes": names,
@@ -91,6 +110,8 @@ def prepare_tokens(
     try:
         with atomic_folder(folder) as fresh:
             meta = {"classes": names, "key": key}
+            if vocab is None and kind == SUBWORDS:
+                vocab = train_pieces(_learned_from(corpus), **counting)
             _build(fresh, corpus, vocab, counting, texts_digest, labels, meta)
             if _find(folder):
                 raise _Overtaken
@@ -110,9 +131,8 @@ def open_tokens(folder: str | Path) -> tuple[TokenStore, Vocab]:
     """
     store = TokenStore.open(folder)
     path = Path(folder) / "vocab.json"
-    itos = read_json(path, _ADVICE).get("itos")
     try:
-        vocab = Vocab(itos if isinstance(itos, list) else [])
+        vocab = vocab_from_dict(read_json(path, _ADVICE))
     except DataError as error:
         raise FileFormatError(f"{path} holds no vocabulary. {error} {_ADVICE}") from error
     if len(vocab) != store.vocab_size or vocab.fingerprint != store.meta.get("vocab"):
@@ -182,7 +202,7 @@ def _build(
             vocab = interning.counted(**counting)
             documents = _remapped(provisional, lengths, interning, vocab)
         else:
-            documents = map(Tokenizer(vocab).encode, texts)
+            documents = map(Tokenizer.of(vocab).encode, texts)
         with StoreWriter(fresh, len(vocab)) as writer:
             for document in documents:
                 writer.add(document)
@@ -193,7 +213,7 @@ def _build(
             "again when nothing writes to them."
         )
     # Escaped, because a text from elsewhere may hold half of a surrogate pair.
-    write_text(fresh / "vocab.json", json.dumps({"itos": vocab.itos}, indent=0) + "\n")
+    write_text(fresh / "vocab.json", json.dumps(vocab.to_dict(), indent=0) + "\n")
 
 
 def _watched(texts: Iterable[str], reading: blake2b) -> Iterator[str]:
@@ -229,6 +249,11 @@ def _tokenize(
         lengths.append(len(numbers))
     interning.end_span()
     return lengths.numbers()
+
+
+def _learned_from(corpus: Corpus) -> Iterator[str]:
+    texts = corpus.texts if corpus.split is None else corpus.part(TRAIN).texts
+    return iter(progress(texts, "Finding pieces", len(texts)))
 
 
 def _counted(corpus: Corpus) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from steadfit.files.model_folder import SavedModel, load_model
 from steadfit.files.pretrained import pretrained_folder
 from steadfit.models.language_model import LanguageModel
 from steadfit.models.recurrent import AWDLSTM
+from steadfit.text.tokenizer import tokenizer_kind
 from steadfit.text.vocab import Vocab
 
 _SIZES = ("emb_sz", "n_hid", "n_layers")
@@ -138,6 +139,12 @@ def _fill_encoder(encoder: AWDLSTM, vocab: Vocab, pretrained: Pretrained, backwa
             "build the encoder for this vocabulary."
         )
     _check_fit(pretrained, encoder, backwards)
+    theirs, ours = (tokenizer_kind(None, one) for one in (saved.tokenizer.vocab, vocab))
+    if theirs != ours:
+        raise FileFormatError(
+            f"{pretrained.place} was trained on {theirs}, this data holds {ours}, and hardly one "
+            "is among the others; build the data with the vocabulary of the saved model."
+        )
     weights = source.state_dict()
     rows = match_rows(weights["embedding.weight"], saved.tokenizer.vocab, vocab)
     encoder.load_state_dict({**weights, "embedding.weight": rows})

@@ -16,6 +16,7 @@ from steadfit.inference.readable import join_words, undo_markers
 from steadfit.models.classifier import READING_WINDOW
 from steadfit.models.language_model import LanguageModel
 from steadfit.models.outputs import State
+from steadfit.text.subwords import SubwordTokenizer
 from steadfit.text.tokenizer import Tokenizer
 from steadfit.text.vocab import PAD, UNK
 
@@ -69,6 +70,10 @@ class Writer:
         else:
             generator.manual_seed(whole_number("seed", seed, 0, LARGEST_SEED))
         written = self._write(self._ids(text), n_words, temperature, generator)
+        if isinstance(self.tokenizer, SubwordTokenizer):
+            if self.backwards:
+                return f"{self.tokenizer.decode(written[::-1]).removeprefix(' ')} {text}"
+            return text + self.tokenizer.decode(written)
         tokens = [self.tokenizer.vocab.itos[token] for token in written]
         if self.backwards:
             return join_words([*undo_markers(tokens[::-1]), text])

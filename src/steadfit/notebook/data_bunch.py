@@ -158,7 +158,7 @@ class DataBunch:
             for source in self.store.folder.iterdir():
                 if source.name not in (_SETTINGS, "vocab.json"):
                     _link_or_copy(source, fresh / source.name)
-            write_json(fresh / "vocab.json", {"itos": list(self.vocab.itos)})
+            write_json(fresh / "vocab.json", self.vocab.to_dict())
             used = [name for name in _ADDED if getattr(self, name)]
             kept = {name: getattr(self, name) for name in (*_KEPT, *used)}
             head = {"format": _FORMAT, "version": _VERSION}

@@ -66,7 +66,7 @@ class Learner:
     ) -> None:
         self.data = data
         self.objective = objective.eval()
-        self.tokenizer = Tokenizer(data.vocab)
+        self.tokenizer = Tokenizer.of(data.vocab)
         self.metrics = as_metrics(metrics, labelled=self.kind == "classifier")
         self.callbacks = _listeners(callbacks)
         self.path = Path(data.path if path is None else path).expanduser()

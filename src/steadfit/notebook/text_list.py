@@ -196,6 +196,8 @@ class TextList:
         seed: int = 0,
         num_workers: int | None = None,
         bptt_jitter: bool = False,
+        tokenizer: str | None = None,
+        vocab_size: int = 8000,
     ) -> DataBunch:
         """Tokenize the documents, or find them tokenized, and return what batches are cut from.
 
@@ -212,6 +214,9 @@ class TextList:
             num_workers: has no effect, and a warning says so.
             bptt_jitter: draw the length of each training window of a language model around
                 `bptt`, as AWD-LSTM does.
+            tokenizer: "words", or "subwords" for pieces of words found in the training documents
+                (docs/tokenizers.md); what `vocab` is of where that was given, else "words".
+            vocab_size: size of a vocabulary of subwords at most.
 
         Raises:
             DataError: when split or labels are missing, a class has no training document, or no
@@ -229,6 +234,8 @@ class TextList:
             max_vocab=max_vocab,
             min_freq=min_freq,
             classes=self.classes or None,
+            tokenizer=tokenizer,
+            vocab_size=vocab_size,
         )
         return DataBunch(
             kind=self.kind or "",
