@@ -91,6 +91,7 @@ def test_what_is_neither_path_nor_name_is_refused(value: Any) -> None:
 def test_an_unknown_name_lists_what_there_is_and_how_to_get_ours(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("steadfit.files.pretrained._OURS", {"base-en": "base"})
     install(site, "acme-models", {"acme": "acme_models", "acme-law": "acme_models:law"})
     with pytest.raises(FileFormatError) as failed:
         pretrained_folder("acne")

@@ -12,7 +12,7 @@ from steadfit.core.errors import FileFormatError
 
 GROUP = "steadfit.models"
 DIRECTIONS = {False: "forward", True: "backward"}
-_OURS = {"base-en": "base"}  # each of our own models, with the extra that installs it
+_OURS: dict[str, str] = {}  # our own models, each with the extra that installs it; none is out yet
 _PLACE = re.compile(r"(?P<package>\w+(?:\.\w+)*)(?:\s*:\s*(?P<folder>\w+(?:[.-]\w+)*))?")
 
 
