@@ -66,13 +66,12 @@ def installed_models() -> list[str]:
 
 def not_installed(name: str) -> str:
     """Return the end of a message: that there is no such model, what there is, and what to do."""
-    extra = _OURS.get(name)
-    how = (
-        f"pip install 'steadfit[{extra}]' installs it"
-        if extra
-        else f"A model is a package for pip; ours is {', '.join(_OURS)}: pip install 'steadfit"
-        f"[{', '.join(_OURS.values())}]'"
-    )
+    how = "A model is a package for pip"
+    if name in _OURS:
+        how = f"pip install 'steadfit[{_OURS[name]}]' installs it"
+    elif _OURS:
+        extras = ",".join(_OURS.values())
+        how = f"{how}; ours is {', '.join(_OURS)}: pip install 'steadfit[{extras}]'"
     return (
         f"no model {name!r} is installed (installed: {', '.join(installed_models()) or 'none'}). "
         f"{how}. Or give the path of a folder that export or save wrote."
