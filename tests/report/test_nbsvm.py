@@ -9,9 +9,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from scipy.optimize import minimize
-from scipy.sparse import csr_matrix
 
-from steadfit.report.nbsvm import log_count_ratio, nbsvm_baseline
+from steadfit.report.nbsvm import nbsvm_baseline
 
 WORDS = ["film", "plot", "good", "bad", "not", "actor", "warm", "dull"]
 
@@ -61,14 +60,6 @@ def test_it_is_the_machine_of_the_paper_made_by_hand(classes: int) -> None:
         by_hand = margins_by_hand(train, [other == label for other in labels[:40]], test)
         assert result.scores[:, column] == pytest.approx(by_hand, abs=2e-4)
     assert result.accuracy > 0.7
-
-
-def test_ratios_are_those_of_counts_worked_out_on_paper() -> None:
-    # Occurrences: "good" in 2 of the class and 0 others, "film" in 1 and 1, "dull" in 0 and 1.
-    counts = csr_matrix(np.array([[1, 1, 0], [1, 0, 0], [0, 1, 1]], dtype=float))
-    ratio = log_count_ratio(counts, np.array([True, True, False]))
-    # p = (3, 2, 1) of 6, q = (1, 2, 2) of 5.
-    assert np.exp(ratio) == pytest.approx([(3 / 6) / (1 / 5), (2 / 6) / (2 / 5), (1 / 6) / (2 / 5)])
 
 
 def test_how_often_a_word_stands_in_a_text_does_not_matter() -> None:

@@ -1,0 +1,98 @@
+"""What every linear model is made by: count, solve, calibrate, prune."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadfit.core.errors import DataError
+from steadfit.linear.calibration import fit_scale, folds
+from steadfit.linear.counting import count_new, least_documents
+from steadfit.linear.model import LinearModel, check_texts, margins_of
+
+
+class Solution(NamedTuple):
+    """What was learned from counts; the fields as in `LinearModel`."""
+
+    idf: NDArray[np.float32] | None
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+
+# Counts (texts, n-grams), the class of each text (texts,) and the number of classes.
+Solver = Callable[[Any, NDArray[np.int64], int], Solution]
+
+
+def fit_linear(
+    solve: Solver,
+    texts: Sequence[str],
+    labels: Sequence[Hashable],
+    classes: Sequence[Hashable] | None,
+    calibrated: bool,
+) -> LinearModel:
+    """Return what `solve` learns from texts.
+
+    Args:
+        solve: learns from counts.
+        texts: to learn from.
+        labels: one for each text.
+        classes: the order of the columns of margins and probabilities; None for that in which
+            the labels first occur.
+        calibrated: fit the scale of probabilities, on margins of texts held out in five parts.
+            Counting is done once, but solving six times.
+
+    Raises:
+        DataError: a text is no string, as many labels as texts are needed, two classes, a text of
+            each class, or something to count.
+    """
+    codes, names = _coded(texts, labels, classes)
+    ngrams, counts = count_new(texts)
+    idf, weights, bias = solve(counts, codes, len(names))
+    scale = _scale(solve, counts, codes, len(names)) if calibrated else 1.0
+    if idf is None:  # what weighs nothing changes nothing; with idf it counts in a text's norm
+        used = np.flatnonzero((weights != 0).any(axis=1))
+        used = used if len(used) else np.array([0])
+        ngrams, weights = [ngrams[place] for place in used], weights[used]
+    return LinearModel(tuple(names), tuple(ngrams), idf, weights, bias, scale)
+
+
+def _scale(solve: Solver, counts: Any, codes: NDArray[np.int64], classes: int) -> float:
+    """Return the scale that fits margins of texts that were held out, part by part."""
+    margins, answers = [np.zeros((0, classes))], [codes[:0]]
+    for held_out in folds(codes):
+        learned = counts[~held_out]
+        # Without those held out, some n-grams would not have been counted.
+        known = np.flatnonzero(learned.getnnz(axis=0) >= least_documents(len(codes)))
+        if len(known):
+            solution = solve(learned[:, known], codes[~held_out], classes)
+            margins.append(margins_of(counts[held_out][:, known], *solution))
+            answers.append(codes[held_out])
+    return fit_scale(np.concatenate(margins), np.concatenate(answers))
+
+
+def _coded(
+    texts: Sequence[str], labels: Sequence[Hashable], classes: Sequence[Hashable] | None
+) -> tuple[NDArray[np.int64], list[Hashable]]:
+    """Return the column of each text's class, (texts,), and the classes."""
+    if isinstance(texts, str):
+        raise DataError("One string was given; give a list of texts.")
+    if len(texts) != len(labels):
+        raise DataError(
+            f"{len(texts)} training texts and {len(labels)} training labels were given: pass one "
+            "label for each text."
+        )
+    check_texts(texts)
+    met = dict.fromkeys(labels)
+    names = list(met if classes is None else classes)
+    if len(names) < 2:
+        raise DataError(f"{len(names)} classes to train on were given: two are needed at least.")
+    if len(set(names)) != len(names) or set(names) != set(met):
+        raise DataError(
+            f"The classes {names} were given, the labels are {list(met)}: name each class that "
+            "has a text once, and no other."
+        )
+    code_of = {name: code for code, name in enumerate(names)}
+    return np.array([code_of[label] for label in labels], dtype=np.int64), names
