@@ -24,6 +24,7 @@ from steadfit import (
     RNNTrainer,
     RNNTrainerNorm,
     SteadfitError,
+    SubwordTokenizer,
     TextClasDataBunch,
     TextList,
     TextLMDataBunch,
@@ -164,7 +165,8 @@ def calls(m: dict[str, Any]) -> dict[str, tuple[Call, list[Any]]]:
         cols=["no", 9, [0, 1]])  # fmt: skip
     add("TextList.databunch", lambda **a: texts.label_for_lm().databunch(**a), bs=COUNT,
         bptt=COUNT, val_bs=COUNT[1:], backwards=FLAG, min_freq=COUNT, max_vocab=[*COUNT, 8],
-        seed=NATURAL, path=[3, [], "a\0b"], bptt_jitter=FLAG)  # fmt: skip
+        seed=NATURAL, path=[3, [], "a\0b"], bptt_jitter=FLAG,
+        tokenizer=["x", 3, []], vocab_size=COUNT)  # fmt: skip
     add("TextClasDataBunch.from_csv",
         lambda **a: TextClasDataBunch.from_csv(path, "t.csv", **a), valid_pct=FRACTION,
         text_cols=["no", 9], label_cols=["no", 9], classes=[["a", "b"], 3])  # fmt: skip
@@ -201,6 +203,15 @@ def calls(m: dict[str, Any]) -> dict[str, tuple[Call, list[Any]]]:
     add("Tokenizer.decode", tokenizer.decode, ids=[None, 3, [-1], [10**9], ["x"], [math.nan]])
     add("Tokenizer.from_dict", Tokenizer.from_dict, content=[None, 3, "x", [], {}])
     add("Tokenizer.load", Tokenizer.load, path=[*PATH, path, "no"])
+    pieces = SubwordTokenizer.train(["good film, good story"] * 9, 300)
+    sizes = [None, -1, 0, 299, 1 << 17, 1.5, math.nan, "8000", True]
+    no_texts = [None, 3, "x", [3], [None], [b"x"], []]
+    add("SubwordTokenizer", lambda **a: SubwordTokenizer(**a), vocab=[None, 3, "x", ["x"], vocab])
+    add("SubwordTokenizer.train", SubwordTokenizer.train, texts=no_texts)
+    add("SubwordTokenizer.train", lambda **a: SubwordTokenizer.train(["good film"], **a),
+        vocab_size=sizes, characters=[None, 0, -1, 1.5, "x"])  # fmt: skip
+    add("SubwordTokenizer.encode", pieces.encode, text=TEXT)
+    add("SubwordTokenizer.decode", pieces.decode, ids=[[-1], [10**9], ["x"], [math.nan], None, 3])
 
     learners: dict[str, list[Any]] = {
         "drop_mult": [*COEFFICIENT, 9], "pretrained": [3, True, "no", [], path],

@@ -112,7 +112,7 @@ def test_the_card_shows_use_figures_and_making(saved_folder: SavedFolder) -> Non
     card = (saved_folder("classifier") / "README.md").read_text("utf-8")
     for part in (
         "load_learner(", "model.predict(", "| accuracy | 0.8125 |", "| seed | 7 |",
-        "Classes: neg, pos.", "backwards", "15 words",
+        "Classes: neg, pos.", "backwards", "15 tokens",
     ):  # fmt: skip
         assert part in card
     card = (saved_folder("language-model") / "README.md").read_text("utf-8")

@@ -80,6 +80,7 @@ def prepare_tokens(
             change while they are read.
     """
     check_limits(max_vocab, min_freq)
+    check_size(vocab_size)
     if len(corpus) == 0:
         raise DataError("The corpus has no documents: there is nothing to tokenize.")
     if vocab is None and corpus.split is not None and TRAIN not in corpus.split:
@@ -90,10 +91,9 @@ def prepare_tokens(
     names, labels = _class_indices(corpus, classes)
     texts_digest = _digest(progress(corpus.texts, "Reading texts", len(corpus)))
     kind = tokenizer_kind(tokenizer, vocab)
+    counting = {"max_vocab": int(max_vocab), "min_freq": int(min_freq)}
     if kind == SUBWORDS:
-        counting = {"vocab_size": check_size(vocab_size)}
-    else:
-        counting = {"max_vocab": int(max_vocab), "min_freq": int(min_freq)}
+        counting = {"vocab_size": int(vocab_size)}
     settings = {
         "store": VERSION,
         "rules": RULES if kind == WORDS else SUBWORD_RULES,

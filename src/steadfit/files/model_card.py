@@ -34,7 +34,7 @@ def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     lines = [
         f"# A Steadfit {config['kind']}",
         "",
-        f"{config['architecture']}: {sizes['vocab_size']:,} words, embedding {sizes['emb_sz']}, "
+        f"{config['architecture']}: {sizes['vocab_size']:,} tokens, embedding {sizes['emb_sz']}, "
         f"{sizes['n_layers']} layers, {sizes['n_hid']} units.",
     ]
     if config.get("backwards"):

@@ -48,8 +48,9 @@ def train_pieces(
     """
     check_size(vocab_size)
     whole_number("characters", characters, _BLOCK)
-    if isinstance(texts, str):
-        raise DataError("texts is one string; give an iterable of texts.")
+    if isinstance(texts, str) or not isinstance(texts, Iterable):
+        kind = "one string" if isinstance(texts, str) else type(texts).__name__
+        raise DataError(f"texts is {kind}; give an iterable of texts.")
     library = _library()
     room = vocab_size - len(FIXED)
     blocks = _sampled(texts, characters)
