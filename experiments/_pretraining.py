@@ -1,0 +1,122 @@
+"""A language model of general text, trained from nothing and judged in bits per byte."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from steadfit.data.lm_stream import LanguageModelStream
+from steadfit.data.prepare import prepare_tokens
+from steadfit.files.compact import Numbers
+from steadfit.files.model_folder import SavedModel, save_model
+from steadfit.kernels.precision import has_fast_bf16
+from steadfit.models.config import LANGUAGE_MODEL_DEFAULTS, AWDLSTMConfig
+from steadfit.models.language_model import LanguageModel
+from steadfit.text.corpus import TRAIN, VALID, Corpus
+from steadfit.text.tokenizer import WORDS, Tokenizer
+from steadfit.text.vocab import UNK
+from steadfit.training.devices import generator_on
+from steadfit.training.engine import fit
+from steadfit.training.evaluation import evaluate
+from steadfit.training.history import History
+from steadfit.training.objective import LanguageModelObjective
+from steadfit.training.penalty_terms import Penalties
+from steadfit.training.stages import Stages
+from steadfit.training.state import FitPlan
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """What a language model is, and how it is trained.
+
+    Attributes:
+        tokenizer: "words" or "subwords".
+        vocab: tokens at most.
+        emb_sz: units of a token, and of the last layer.
+        n_hid: units of the layers between.
+        n_layers: LSTMs.
+        epochs: passes over the text.
+        rows: texts read side by side.
+        bptt: steps of a window.
+        lr: the largest rate of one cycle.
+        drop_mult: scales the dropouts of a language model.
+        alpha, beta, beta_norm: coefficients of AR, TAR and the norm stabilizer.
+        backwards: read each document from its end.
+        words: of the training text; None is all of it.
+        numbers: how the weights are stored.
+        seed: of weights, order and masks.
+    """
+
+    tokenizer: str = "words"
+    vocab: int = 30_000
+    emb_sz: int = 256
+    n_hid: int = 768
+    n_layers: int = 3
+    epochs: int = 5
+    rows: int = 64
+    bptt: int = 70
+    lr: float = 4e-3
+    drop_mult: float = 0.3
+    alpha: float = 2.0
+    beta: float = 1.0
+    beta_norm: float = 0.0
+    backwards: bool = False
+    words: int | None = None
+    numbers: Numbers = "int8"
+    seed: int = 0
+
+
+def pretrain(
+    how: Pretraining, texts: Corpus, folder: Path, checkpoints: Path | None = None
+) -> dict[str, Any]:
+    """Train, save the model to `folder`, and return its figures; it goes on where it was stopped.
+
+    `bits_per_byte` is the length of a code for the validation text: the model's bits for every
+    token, and eight for each byte of a word it has no token for.
+    """
+    most = "max_vocab" if how.tokenizer == WORDS else "vocab_size"
+    store, vocab = prepare_tokens(texts, tokenizer=how.tokenizer, **{most: how.vocab})
+    reading = {"bptt": how.bptt, "backwards": how.backwards}
+    train = LanguageModelStream(store, store.rows(TRAIN), how.rows, seed=how.seed, **reading)
+    valid = LanguageModelStream(store, store.rows(VALID), 16, shuffle=False, **reading)
+    sizes = {"emb_sz": how.emb_sz, "n_hid": how.n_hid, "n_layers": how.n_layers}
+    config = AWDLSTMConfig.from_defaults(LANGUAGE_MODEL_DEFAULTS, len(vocab), how.drop_mult, sizes)
+    model = LanguageModel(config, generator_on(None, how.seed))
+    objective = LanguageModelObjective(model, Penalties(how.alpha, how.beta, how.beta_norm))
+    bf16 = has_fast_bf16(torch.device("cpu"))
+    plan = FitPlan(how.epochs, how.lr, moms=(0.8, 0.7), bf16=bf16, clip=0.25, seed=how.seed)
+    history = History()
+    stages = None if checkpoints is None else Stages(checkpoints)
+    fit(objective, train, None, plan, history, stages=stages)
+    loss = evaluate(objective, valid, bf16).loss
+    tokenizer = Tokenizer.of(vocab)
+    held_out = texts.part(VALID).texts
+    figures = {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "training_tokens": train.tokens,
+        "training_seconds": round(sum(epoch.seconds for epoch in history.epochs)),
+        "tokens_per_second": round(history.epochs[-1].tokens_per_second),
+        "perplexity": round(math.exp(loss), 2),
+        "bits_per_byte": round(_bits_per_byte(loss, tokenizer, held_out), 4),
+    }
+    saved = SavedModel(model, tokenizer, (), how.backwards, {"recipe": asdict(how)}, figures)
+    save_model(folder, saved, numbers=how.numbers)
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return {**figures, "megabytes": round(size / 1e6, 2)}
+
+
+def _bits_per_byte(loss: float, tokenizer: Tokenizer, texts: Sequence[str]) -> float:
+    """Return the bits a byte of the texts takes, at `loss` nats a token."""
+    tokens = unknown = size = 0
+    for text in texts:
+        ids = tokenizer.encode(text)
+        tokens += len(ids) - 1  # xxbos stands before the text and is not predicted
+        # A word without a token has the mean length of the text's words.
+        unknown += ids.count(UNK) * len(text.encode()) / max(1, text.count(" ") + 1)
+        size += len(text.encode())
+    return (tokens * loss / math.log(2) + 8 * unknown) / size

@@ -1,0 +1,81 @@
+"""The English base model, both directions: trained from general text, kept as a package's data.
+
+Texts are of free licence: speeches, novels, Wikipedia articles, documentation, the Brown corpus.
+`--text` names another training file; the validation file stands beside it, `train` replaced by
+`valid` in its name.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from experiments._general_text import corpus
+from experiments._pretraining import Pretraining, pretrain
+from experiments._report import Found, Options
+from experiments._runs import HOME, ROOT, Run, run_all
+from steadfit.core.errors import DataError
+from steadfit.files.pretrained import DIRECTIONS
+
+TEXT = Path("experiments") / "data" / "general.train.txt.xz"
+PACKAGE = ROOT / "models" / "steadfit-base-en" / "src" / "steadfit_base_en"
+FULL = {"epochs": 5}
+QUICK = {"vocab": 2_000, "emb_sz": 16, "n_hid": 32, "n_layers": 2, "epochs": 1, "words": 20_000}
+
+
+def run(options: Options) -> Found:
+    """Train both directions; outside of a quick run the package gets them."""
+    train = options.text or TEXT
+    made = [
+        Run(
+            "experiments.base_model:one",
+            {
+                "text": str(train),
+                "how": asdict(Pretraining(**(QUICK if options.quick else FULL), backwards=way)),
+            },
+        )
+        for way in DIRECTIONS
+    ]
+    done = run_all(made, options.jobs, options.fresh)
+    figures = dict(zip(DIRECTIONS.values(), (_figures(one) for one in done), strict=True))
+    if not options.quick:
+        for name, one in zip(DIRECTIONS.values(), done, strict=True):
+            shutil.copytree(one["folder"], PACKAGE / name, dirs_exist_ok=True)
+    return Found(figures, done, _table(figures))
+
+
+def one(text: str, how: dict[str, Any]) -> dict[str, Any]:
+    """Train one direction; it goes on where it was stopped."""
+    recipe, train = Pretraining(**how), Path(text)
+    valid = train.with_name(train.name.replace("train", "valid"))
+    if valid == train:
+        raise DataError(f"{train}: the name of the training file holds the word `train`.")
+    key = Run("experiments.base_model:one", {"text": text, "how": how}).file.stem
+    folder = HOME / "base_model" / f"{key}-model"
+    figures = pretrain(
+        recipe,
+        corpus(train, valid, recipe.words),
+        folder,
+        folder.with_name(f"{key}-checkpoints"),
+    )
+    return {**figures, "folder": str(folder)}
+
+
+def _figures(one: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in one.items() if name not in ("text", "how", "folder")}
+
+
+def _table(figures: dict[str, Any]) -> list[str]:
+    lines = [
+        "| direction | parameters | MB | perplexity | bits per byte | tokens/s | minutes |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for way, one in figures.items():
+        lines.append(
+            f"| {way} | {one['parameters']:,} | {one['megabytes']} | {one['perplexity']} | "
+            f"{one['bits_per_byte']} | {one['tokens_per_second']:,} | "
+            f"{one['training_seconds'] / 60:.0f} |"
+        )
+    return lines

@@ -1,0 +1,68 @@
+"""General text in documents, a language model of it, and its bits per byte by hand."""
+
+from __future__ import annotations
+
+import lzma
+import math
+from pathlib import Path
+
+import pytest
+
+from experiments._general_text import corpus, documents
+from experiments._pretraining import Pretraining, _bits_per_byte, pretrain
+from steadfit.core.errors import DataError
+from steadfit.files.model_folder import load_model
+from steadfit.text.tokenizer import Tokenizer
+from steadfit.text.vocab import Vocab
+
+TEXT = "One two\nthree.\n\n\nFour five six.\n\nSeven.\n"
+
+
+def test_empty_lines_part_documents_and_lines_within_stay(tmp_path: Path) -> None:
+    plain, packed = tmp_path / "a.txt", tmp_path / "a.txt.xz"
+    plain.write_text(TEXT, encoding="utf-8")
+    packed.write_bytes(lzma.compress(TEXT.encode()))
+    expected = ["One two\nthree.", "Four five six.", "Seven."]
+    assert list(documents(plain)) == list(documents(packed)) == expected
+    assert list(documents(plain, words=3)) == expected[:1]
+    assert list(documents(plain, words=4)) == expected[:2]
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    broken = tmp_path / "a.txt.xz"
+    broken.write_bytes(lzma.compress(TEXT.encode() * 999)[:-40])
+    with pytest.raises(DataError, match="cannot be read as text"):
+        list(documents(broken))
+
+
+def test_bits_per_byte_are_the_length_of_a_code_by_hand() -> None:
+    tokenizer = Tokenizer(Vocab.from_counts(["one", "two"], [9, 9]))
+    # Three tokens, one of them unknown: it stands for a word of 11 / 3 bytes.
+    assert _bits_per_byte(math.log(4), tokenizer, ["one two ten"]) == pytest.approx(
+        (3 * 2 + 8 * 11 / 3) / 11
+    )
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_model_is_trained_from_its_own_text_and_kept_with_its_direction(
+    tmp_path: Path, backwards: bool
+) -> None:
+    train, valid = tmp_path / "train.txt", tmp_path / "valid.txt"
+    train.write_text("a b a b a b c.\n\n" * 60, encoding="utf-8")
+    valid.write_text("a b a b a b c.\n\n" * 30, encoding="utf-8")
+    how = Pretraining(
+        vocab=50,
+        emb_sz=8,
+        n_hid=8,
+        n_layers=2,
+        epochs=8,
+        rows=4,
+        bptt=10,
+        lr=2e-2,
+        drop_mult=0.0,
+        backwards=backwards,
+    )
+    found = pretrain(how, corpus(train, valid), tmp_path / "model", tmp_path / "checkpoints")
+    assert found["perplexity"] < 6  # of five tokens and the beginning of a document
+    assert found["bits_per_byte"] < 2
+    assert load_model(tmp_path / "model").backwards == backwards
