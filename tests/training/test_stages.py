@@ -401,6 +401,14 @@ def test_what_callbacks_draw_or_change_as_a_fit_begins_does_not_disturb_a_resume
     assert run("disturbed") == wanted
 
 
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """Listen to SIGINT, which a shell lets its background jobs ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt() -> None:
     signal.raise_signal(signal.SIGINT)
 
