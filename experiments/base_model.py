@@ -48,10 +48,8 @@ def run(options: Options) -> Found:
 
 def one(text: str, how: dict[str, Any]) -> dict[str, Any]:
     """Train one direction; it goes on where it was stopped."""
-    recipe, train = Pretraining(**how), Path(text)
-    valid = train.with_name(train.name.replace("train", "valid"))
-    if valid == train:
-        raise DataError(f"{train}: the name of the training file holds the word `train`.")
+    recipe = Pretraining(**how)
+    train, valid = beside(text)
     key = Run("experiments.base_model:one", {"text": text, "how": how}).file.stem
     folder = HOME / "base_model" / f"{key}-model"
     figures = pretrain(
@@ -61,6 +59,22 @@ def one(text: str, how: dict[str, Any]) -> dict[str, Any]:
         folder.with_name(f"{key}-checkpoints"),
     )
     return {**figures, "folder": str(folder)}
+
+
+def beside(text: str) -> tuple[Path, Path]:
+    """Return the training file and the validation file that stands beside it.
+
+    Raises:
+        DataError: the name of the training file does not hold the word `train`.
+    """
+    train = Path(text)
+    valid = train.with_name(train.name.replace("train", "valid"))
+    if valid == train:
+        raise DataError(
+            f"{train} does not have `train` in its name, so the validation file beside it is not "
+            "known. Call them, for example, my.train.txt and my.valid.txt."
+        )
+    return train, valid
 
 
 def _figures(one: dict[str, Any]) -> dict[str, Any]:
