@@ -6,14 +6,13 @@ the same text, so that the size of a vocabulary is no advantage.
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
-from experiments._general_text import corpus
-from experiments._pretraining import Pretraining, pretrain
+from experiments._pretraining import Pretraining
 from experiments._report import Found, Options, mean_and_spread
-from experiments._runs import HOME, Run, run_all
-from experiments.base_model import QUICK, TEXT, beside
+from experiments._runs import run_all
+from experiments.base_model import training
 
 _BASE = Pretraining(epochs=2, words=1_000_000)
 LEVERS: dict[str, Pretraining] = {
@@ -38,8 +37,8 @@ def run(options: Options) -> Found:
     """Train every lever with one seed, and the three arms of penalties with three."""
     seeds = options.seeds if options.seeds is not None else 1 if options.quick else SEEDS
     levers = {name: LEVERS[name] for name in list(LEVERS)[: 2 if options.quick else None]}
-    trained = [_run(options, how) for how in levers.values()]
-    arms = [_run(options, replace(how, seed=s)) for how in ARMS.values() for s in range(seeds)]
+    trained = [training(options, how) for how in levers.values()]
+    arms = [training(options, replace(how, seed=s)) for how in ARMS.values() for s in range(seeds)]
     done = run_all([*trained, *arms], options.jobs, options.fresh)
     of_arms = done[len(levers) :]
     bits = [
@@ -51,23 +50,6 @@ def run(options: Options) -> Found:
     }
     different = [one for i, one in enumerate(done) if one not in done[:i]]
     return Found(figures, different, _table(figures))
-
-
-def one(text: str, how: dict[str, Any]) -> dict[str, Any]:
-    """Train one model."""
-    recipe = Pretraining(**how)
-    train, valid = beside(text)
-    key = Run("experiments.base_levers:one", {"text": text, "how": how}).file.stem
-    folder = HOME / "base_levers" / f"{key}-model"
-    texts = corpus(train, valid, recipe.words)
-    return pretrain(recipe, texts, folder, folder.with_name(f"{key}-checkpoints"))
-
-
-def _run(options: Options, how: Pretraining) -> Run:
-    if options.quick:
-        how = replace(how, **QUICK)
-    text = str(options.text or TEXT)
-    return Run("experiments.base_levers:one", {"text": text, "how": asdict(how)})
 
 
 def _figures(one: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ Texts are of free licence: speeches, novels, Wikipedia articles, documentation, 
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,38 +16,38 @@ from experiments._general_text import corpus
 from experiments._pretraining import Pretraining, pretrain
 from experiments._report import Found, Options
 from experiments._runs import HOME, ROOT, Run, run_all
+from steadfit.core.atomic import atomic_folder
 from steadfit.core.errors import DataError
 from steadfit.files.pretrained import DIRECTIONS
 
 TEXT = Path("experiments") / "data" / "general.train.txt.xz"
 PACKAGE = ROOT / "models" / "steadfit-base-en" / "src" / "steadfit_base_en"
-FULL = {"epochs": 5}
+FULL = Pretraining(epochs=5)
 QUICK = {"vocab": 2_000, "emb_sz": 16, "n_hid": 32, "n_layers": 2, "epochs": 1, "words": 20_000}
 
 
 def run(options: Options) -> Found:
     """Train both directions; outside of a quick run the package gets them."""
-    train = options.text or TEXT
-    made = [
-        Run(
-            "experiments.base_model:one",
-            {
-                "text": str(train),
-                "how": asdict(Pretraining(**(QUICK if options.quick else FULL), backwards=way)),
-            },
-        )
-        for way in DIRECTIONS
-    ]
+    made = [training(options, replace(FULL, backwards=way)) for way in DIRECTIONS]
     done = run_all(made, options.jobs, options.fresh)
     figures = dict(zip(DIRECTIONS.values(), (_figures(one) for one in done), strict=True))
     if not options.quick:
         for name, one in zip(DIRECTIONS.values(), done, strict=True):
-            shutil.copytree(one["folder"], PACKAGE / name, dirs_exist_ok=True)
+            with atomic_folder(PACKAGE / name) as fresh:
+                shutil.copytree(one["folder"], fresh, dirs_exist_ok=True)
     return Found(figures, done, _table(figures))
 
 
+def training(options: Options, how: Pretraining) -> Run:
+    """Return the training of a model on the text the options name, tiny if they say quick."""
+    if options.quick:
+        how = replace(how, **QUICK)
+    settings = {"text": str(options.text or TEXT), "how": asdict(how)}
+    return Run("experiments.base_model:one", settings)
+
+
 def one(text: str, how: dict[str, Any]) -> dict[str, Any]:
-    """Train one direction; it goes on where it was stopped."""
+    """Train one model, in one direction; it goes on where it was stopped."""
     recipe = Pretraining(**how)
     train, valid = beside(text)
     key = Run("experiments.base_model:one", {"text": text, "how": how}).file.stem

@@ -59,3 +59,15 @@ def checksum(content: Mapping[str, Any]) -> str:
     except RecursionError:
         return ""
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def may_be_replaced(folder: Path, config: str, format: str) -> bool:
+    """Tell whether a folder is empty, or holds a file `config` that names this format."""
+    if not folder.is_dir():
+        return False
+    if not any(folder.iterdir()):
+        return True
+    try:
+        return read_json(folder / config, "").get("format") == format
+    except FileFormatError:
+        return False

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from steadfit.core.atomic import atomic_folder, write_json
 from steadfit.core.errors import DataError, FileFormatError
-from steadfit.core.json_files import is_sealed, read_json, sealed
+from steadfit.core.json_files import is_sealed, may_be_replaced, read_json, sealed
 from steadfit.files.model_config import are_classes
 from steadfit.files.tensors import file_digest, load_tensors, save_tensors
 from steadfit.linear.model import LinearModel
@@ -31,7 +31,7 @@ def save_linear(folder: str | Path, model: LinearModel) -> Path:
         DataError: classes that are no strings: JSON would give others back.
     """
     folder = Path(folder)
-    if folder.exists() and not _replaceable(folder):
+    if folder.exists() and not may_be_replaced(folder, CONFIG, FORMAT):
         raise FileFormatError(
             f"{folder} exists and is not the folder of a linear model, so it is not replaced. "
             "Choose another name."
@@ -115,14 +115,3 @@ def _read_config(file: Path) -> dict[str, Any]:
     ):
         raise FileFormatError(f"{file} was altered: not all is there and right. {_ADVICE}")
     return config
-
-
-def _replaceable(folder: Path) -> bool:
-    if not folder.is_dir():
-        return False
-    if not any(folder.iterdir()):
-        return True
-    try:
-        return read_json(folder / CONFIG, _ADVICE).get("format") == FORMAT
-    except FileFormatError:
-        return False

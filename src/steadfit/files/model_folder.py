@@ -12,7 +12,7 @@ import torch
 
 from steadfit.core.atomic import atomic_folder, write_json, write_text
 from steadfit.core.errors import DataError, FileFormatError
-from steadfit.core.json_files import CHECKSUM, checksum, read_json, sealed
+from steadfit.core.json_files import CHECKSUM, checksum, may_be_replaced, read_json, sealed
 from steadfit.files.compact import Numbers, packed, unpacked
 from steadfit.files.model_card import model_card
 from steadfit.files.model_config import (
@@ -95,7 +95,7 @@ def save_model(folder: str | Path, saved: SavedModel, numbers: Numbers = "float3
             a weight is beyond the range of float16.
     """
     folder = Path(folder)
-    if folder.exists() and not _replaceable(folder):
+    if folder.exists() and not may_be_replaced(folder, "config.json", FORMAT):
         raise FileFormatError(
             f"{folder} exists and is not a Steadfit model folder, so it is not replaced. "
             "Choose another name."
@@ -239,14 +239,3 @@ def _check_saved(saved: SavedModel) -> None:
             f"The model holds numbers that are not finite (in {', '.join(broken[:3])}), so it is "
             "of no use and is not saved. Train again at a lower rate, or load earlier weights."
         )
-
-
-def _replaceable(folder: Path) -> bool:
-    if not folder.is_dir():
-        return False
-    if not any(folder.iterdir()):
-        return True
-    try:
-        return read_json(folder / "config.json", ADVICE).get("format") == FORMAT
-    except FileFormatError:
-        return False
