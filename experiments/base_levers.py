@@ -16,8 +16,8 @@ from experiments.base_model import training
 
 _BASE = Pretraining(epochs=2, words=1_000_000)
 LEVERS: dict[str, Pretraining] = {
-    "words, 30,000": _BASE,
-    "words, 20,000": replace(_BASE, vocab=20_000),
+    "words seen three times": _BASE,
+    "words, 10,000": replace(_BASE, vocab=10_000),
     "subwords, 8,000": replace(_BASE, tokenizer="subwords", vocab=8_000, emb_sz=400),
     "subwords, 16,000": replace(_BASE, tokenizer="subwords", vocab=16_000, emb_sz=320),
     "rate 8e-3": replace(_BASE, lr=8e-3),
