@@ -50,20 +50,25 @@ class Run:
         return None
 
 
-def run_all(runs: Sequence[Run], jobs: int, fresh: bool = False) -> list[dict[str, Any]]:
+def run_all(
+    runs: Sequence[Run], jobs: int, fresh: bool = False, threads: int = 1
+) -> list[dict[str, Any]]:
     """Return the figures of all runs, in order; those that are missing are trained now.
 
     Args:
         runs: the trainings.
-        jobs: how many at a time, each in a process of its own with one thread.
+        jobs: how many at a time, each in a process of its own.
         fresh: train them all again.
+        threads: of each.
     """
     missing = list(dict.fromkeys(r.file for r in runs if fresh or r.figures() is None))
     by_file = {run.file: run for run in runs}
     if len(missing) < len(by_file):
         print(f"{len(by_file) - len(missing)} of {len(by_file)} runs were done before", flush=True)
     began = time.perf_counter()
-    for done, run in enumerate(_finished([by_file[file] for file in missing], jobs), start=1):
+    for done, run in enumerate(
+        _finished([by_file[file] for file in missing], jobs, threads), start=1
+    ):
         took = time.perf_counter() - began
         left = took / done * (len(missing) - done)
         named = ", ".join(f"{k} {v}" for k, v in run.settings.items() if isinstance(v, (str, int)))
@@ -72,15 +77,15 @@ def run_all(runs: Sequence[Run], jobs: int, fresh: bool = False) -> list[dict[st
     return [one for one in found if one is not None]
 
 
-def _finished(runs: Sequence[Run], jobs: int) -> Iterator[Run]:
+def _finished(runs: Sequence[Run], jobs: int, threads: int) -> Iterator[Run]:
     if jobs == 1:
         for run in runs:
-            _work(run, run.file)
+            _work(run, run.file, threads)
             yield run
         return
     fresh_processes = multiprocessing.get_context("spawn")  # forked ones hang in OpenMP's locks
     with ProcessPoolExecutor(jobs, mp_context=fresh_processes) as pool:
-        waiting = {pool.submit(_work, run, run.file): run for run in runs}
+        waiting = {pool.submit(_work, run, run.file, threads): run for run in runs}
         try:
             for future in as_completed(waiting):
                 future.result()
@@ -90,10 +95,10 @@ def _finished(runs: Sequence[Run], jobs: int) -> Iterator[Run]:
             raise
 
 
-def _work(run: Run, file: Path) -> None:
+def _work(run: Run, file: Path, threads: int) -> None:
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     module, _, function = run.work.partition(":")
     began = time.perf_counter()
     figures = getattr(importlib.import_module(module), function)(**run.settings)

@@ -7,6 +7,7 @@ Texts are of free licence: speeches, novels, Wikipedia articles, documentation, 
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,14 +23,15 @@ from steadfit.files.pretrained import DIRECTIONS
 
 TEXT = Path("experiments") / "data" / "general.train.txt.xz"
 PACKAGE = ROOT / "models" / "steadfit-base-en" / "src" / "steadfit_base_en"
-FULL = Pretraining(epochs=5)
+FULL = Pretraining(vocab=24_000, emb_sz=320, epochs=2, rows=32, drop_mult=0.1)
 QUICK = {"vocab": 2_000, "emb_sz": 16, "n_hid": 32, "n_layers": 2, "epochs": 1, "words": 20_000}
 
 
 def run(options: Options) -> Found:
     """Train both directions; outside of a quick run the package gets them."""
     made = [training(options, replace(FULL, backwards=way)) for way in DIRECTIONS]
-    done = run_all(made, options.jobs, options.fresh)
+    threads = max(1, (os.cpu_count() or 1) // options.jobs)
+    done = run_all(made, options.jobs, options.fresh, threads)
     figures = dict(zip(DIRECTIONS.values(), (_figures(one) for one in done), strict=True))
     if not options.quick:
         for name, one in zip(DIRECTIONS.values(), done, strict=True):
