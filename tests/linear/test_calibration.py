@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from steadfit.linear.calibration import fit_scale, folds, softmax
+from steadfit.core.errors import DataError
+from steadfit.linear.calibration import fit_scale, fit_sigmoid_scale, folds, sigmoid, softmax
 from steadfit.linear.model import LinearModel
 from steadfit.linear.nbsvm import fit_nbsvm
 from steadfit.linear.tfidf import fit_tfidf
@@ -96,3 +97,80 @@ def test_the_scale_is_that_of_models_trained_without_the_texts_they_score(
         margins[out] = model.margins(texts[out].tolist())
     found = fit(texts.tolist(), labels.tolist(), names).scale
     assert found == pytest.approx(by_search(margins, codes), rel=1e-2)
+
+
+@pytest.mark.parametrize("size", [1e-6, 1e3, 1e9, 1e30])
+def test_logits_of_any_size_get_the_scale_that_undoes_it(size: float) -> None:
+    rng = np.random.default_rng(1)
+    codes = rng.integers(3, size=80)
+    scores = rng.normal(size=(80, 3)) + np.eye(3)[codes]
+    assert fit_scale(size * scores, codes) * size == pytest.approx(fit_scale(scores, codes))
+
+
+def test_where_all_scores_are_tied_no_scale_is_preferred() -> None:
+    assert fit_scale(np.full((7, 3), 0.1), np.array([0, 1, 2, 0, 1, 2, 0])) == 1
+    assert fit_sigmoid_scale(np.zeros((4, 2)), np.ones((4, 2))) == 1
+
+
+def test_texts_of_one_class_only_leave_a_doubt() -> None:
+    scores = np.tile([2.0, -1.0], (6, 1))
+    scale = fit_scale(scores, np.zeros(6, dtype=np.int64))
+    assert softmax(scale * scores)[:, 0] == pytest.approx(np.full(6, 7 / 8))
+
+
+@pytest.mark.parametrize(
+    ("scores", "codes"),
+    [
+        ([[1.0], [2.0]], [0, 0]),
+        ([[1.0, np.nan]], [0]),
+        ([[1.0, np.inf]], [0]),
+        ([[1.0, 2.0]], [2]),
+        ([[1.0, 2.0]], [-1]),
+        ([[1.0, 2.0]], [0, 1]),
+        ([1.0, 2.0], [0, 1]),
+    ],
+)
+def test_scores_that_cannot_be_scaled_are_refused(scores: Any, codes: Any) -> None:
+    with pytest.raises(DataError):
+        fit_scale(np.array(scores), np.array(codes))
+
+
+def by_sigmoid_search(logits: np.ndarray, marks: np.ndarray) -> float:
+    def loss(log_scale: float) -> float:
+        total = 0.0
+        for row, has in zip(np.exp(log_scale) * logits, marks, strict=True):
+            for k, (logit, mark) in enumerate(zip(row, has, strict=True)):
+                yes, no = marks[:, k].sum(), (1 - marks[:, k]).sum()
+                target = (yes + 1) / (yes + 2) if mark else 1 / (no + 2)
+                total += np.logaddexp(0, logit) - target * logit
+        return total
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-6, 8), method="bounded").x))
+
+
+@pytest.mark.parametrize("labels", [1, 3])
+def test_no_other_scale_of_sigmoids_has_less_loss(labels: int) -> None:
+    rng = np.random.default_rng(labels)
+    marks = (rng.random((50, labels)) < 0.3).astype(int)
+    logits = 5 * (rng.normal(size=marks.shape) + 2 * marks - 1)
+    found = fit_sigmoid_scale(logits, marks)
+    assert found == pytest.approx(by_sigmoid_search(logits, marks), rel=1e-2)
+
+
+def test_two_classes_are_one_label_whose_logit_is_the_difference() -> None:
+    rng = np.random.default_rng(5)
+    codes = np.array([0, 1] * 30)  # as many of each: the targets are the same
+    scores = rng.normal(size=(60, 2)) + np.eye(2)[codes]
+    difference = scores[:, 1:] - scores[:, :1]
+    assert fit_sigmoid_scale(difference, codes[:, None]) == pytest.approx(fit_scale(scores, codes))
+
+
+def test_sigmoids_of_extreme_logits_are_zero_a_half_and_one() -> None:
+    with np.errstate(all="raise", under="ignore"):
+        assert sigmoid(np.array([-1e9, 0.0, 1e9])).tolist() == [0.0, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("marks", [[[0, 2]], [[0]], [[0, 1], [1, 0]], [["a", "b"]]])
+def test_marks_that_are_no_zeros_and_ones_are_refused(marks: Any) -> None:
+    with pytest.raises(DataError):
+        fit_sigmoid_scale(np.zeros((1, 2)), marks)

@@ -11,10 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from steadfit.core.bisection import crossing
 from steadfit.core.checks import number
 from steadfit.core.errors import DataError
+from steadfit.linear.probabilities import LEAST_PROBABILITY, class_codes, class_probabilities
 
 RULES = ("auto", "always")
-LEAST_PROBABILITY = 1e-7  # what log loss takes a zero for: float32's softmax rounds to it
-_ROUNDING = 1e-4  # by how much the probabilities of a text may miss a sum of one
 
 
 class HeldOut(NamedTuple):
@@ -74,7 +73,7 @@ def fit_blend(network: ArrayLike, linear: ArrayLike, codes: ArrayLike, rule: str
     if rule not in RULES:
         raise DataError(f"rule is {rule!r}; accepted are {', '.join(RULES)}.")
     first, second = _both(network, linear)
-    answers = _answers(codes, first.shape)
+    answers = class_codes(codes, first.shape)
     rows = np.arange(len(answers))
     a = np.maximum(first[rows, answers], LEAST_PROBABILITY)
     b = np.maximum(second[rows, answers], LEAST_PROBABILITY)
@@ -134,43 +133,11 @@ def _held_out(
 
 
 def _both(network: ArrayLike, linear: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    first, second = _probabilities("network", network), _probabilities("linear", linear)
+    first = class_probabilities("network", network)
+    second = class_probabilities("linear", linear)
     if first.shape != second.shape:
         raise DataError(
             f"The network's probabilities are {first.shape} and the linear model's "
             f"{second.shape}; give both (texts, classes), of the same texts and classes."
         )
     return first, second
-
-
-def _probabilities(name: str, values: ArrayLike) -> NDArray[np.float64]:
-    try:
-        table = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise DataError(f"{name} holds no table of numbers ({error}).") from error
-    if table.ndim != 2 or table.shape[1] < 2:
-        raise DataError(
-            f"{name} has the shape {table.shape}; accepted is (texts, classes), of two classes or "
-            "more."
-        )
-    if not (table >= 0).all() or not (np.abs(table.sum(axis=1) - 1) <= _ROUNDING).all():
-        raise DataError(
-            f"{name} holds rows that are no probabilities: none may be negative or NaN, and their "
-            "sum is one. Scores go through a softmax first."
-        )
-    return table
-
-
-def _answers(codes: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.int64]:
-    answers = np.asarray(codes)
-    if answers.shape != shape[:1] or not len(answers) or answers.dtype.kind not in "iu":
-        raise DataError(
-            f"codes has the shape {answers.shape} and holds {answers.dtype}; for {shape[0]} texts "
-            "give as many column numbers, and one text at least."
-        )
-    if answers.min() < 0 or answers.max() >= shape[1]:
-        raise DataError(
-            f"codes go from {answers.min()} to {answers.max()}; accepted are the columns 0 to "
-            f"{shape[1] - 1}."
-        )
-    return answers.astype(np.int64)
