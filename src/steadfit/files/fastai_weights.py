@@ -26,6 +26,8 @@ _FAKE = "xxfake"  # fills fastai's vocabularies up to a multiple of eight
 _LAYER = re.compile(
     r"rnns\.(\d{1,3})\.(?:(weight_hh_l0)_raw|module\.(weight_ih_l0|bias_ih_l0|bias_hh_l0))"
 )
+_OF_A_LAYER = ("weight_hh_l0", "weight_ih_l0", "bias_ih_l0", "bias_hh_l0")
+_OF_A_CLASSIFIER = re.compile(r"(0\.module\.|1\.layers\.).*")
 # The weights as they were dropped last, and the embedding under its second name.
 _COPIES = re.compile(r"rnns\.\d{1,3}\.module\.weight_hh_l0|encoder_dp\.emb\.weight")
 
@@ -45,10 +47,16 @@ def read_fastai_folder(folder: str | Path, backwards: bool = False) -> SavedMode
             f"{folder} holds {len(weights)} .pth and {len(words)} .pkl files; one of each is a "
             "model of fastai. Put them into a folder of their own."
         )
-    for part, direction in (("fwd", False), ("bwd", True)):
-        if part in weights[0].stem:
-            backwards = direction
-    return read_fastai(weights[0], words[0], backwards)
+    named = direction_of(weights[0])
+    return read_fastai(weights[0], words[0], backwards if named is None else named)
+
+
+def direction_of(weights: Path) -> bool | None:
+    """Return whether a file's name says that its model reads backwards; None if it says nothing."""
+    for part, backwards in (("fwd", False), ("bwd", True)):
+        if part in weights.stem:
+            return backwards
+    return None
 
 
 def is_fastai_folder(folder: str | Path) -> bool:
@@ -62,8 +70,9 @@ def read_fastai(weights: str | Path, words: str | Path, backwards: bool = False)
 
     Neither file is unpickled. What they may name is the little that a state dict and a list of
     strings need; whatever else is refused by its name, and no memory is taken beyond what the
-    files hold. Words keep their rows by their text: our markers come first, `xxfake` is left out,
-    and a marker that fastai's vocabulary lacks gets the mean of all rows.
+    files hold. Sizes are those of the tensors, and an optimizer's state is not looked at. Words
+    keep their rows by their text: our markers come first, `xxfake` is left out, and a marker that
+    fastai's vocabulary lacks gets the mean of all rows.
 
     Args:
         weights: the `.pth` file: a state dict, or `{"model": ..., "opt": ...}`.
@@ -85,6 +94,7 @@ def read_fastai(weights: str | Path, words: str | Path, backwards: bool = False)
     tensors = {
         name: _picked(tensor, rows) if name in _BY_WORD else tensor
         for name, tensor in tensors.items()
+        if not (config.tie_weights and name == "decoder.weight")
     }
     if not has_decoder:
         tensors = {name.removeprefix("encoder."): tensor for name, tensor in tensors.items()}
@@ -123,6 +133,11 @@ def _vocabulary(itos: list[str], path: Path) -> tuple[Vocab, Tensor]:
     if missing := [marker for marker in MARKERS[:3] if marker not in place]:
         raise FileFormatError(
             f"{path} has no {', '.join(missing)}: it is not a vocabulary of fastai's words."
+        )
+    if 2 * sum(word.startswith("\u2581") for word in place) > len(place):
+        raise FileFormatError(
+            f"{path} holds pieces of words, as SentencePiece cuts them: the model that cuts texts "
+            "is not in these files. A vocabulary of whole words is accepted."
         )
     place.pop(_FAKE, None)
     markers = set(MARKERS)
@@ -173,6 +188,11 @@ def _renamed(state: Mapping[str, StoredTensor], path: Path) -> dict[str, Tensor]
         if not tensor.is_floating_point():
             raise FileFormatError(f"{path}: {name} holds {tensor.dtype}; weights are floats.")
         renamed[ours] = tensor.float()
+    if any(_OF_A_CLASSIFIER.fullmatch(name) for name in strange):
+        raise FileFormatError(
+            f"{path} is a classifier of fastai, whose head is not that of any model here. Its "
+            "encoder can be had: call learn.save_encoder there, and give that file."
+        )
     if strange:
         shown = ", ".join(name[:60] for name in strange[:5])
         raise FileFormatError(
@@ -180,16 +200,21 @@ def _renamed(state: Mapping[str, StoredTensor], path: Path) -> dict[str, Tensor]
         )
     if "encoder.embedding.weight" not in renamed:
         raise FileFormatError(f"{path} holds no embedding: it is no model of fastai's.")
-    decoder = renamed.get("decoder.weight")
-    if decoder is not None and torch.equal(decoder, renamed["encoder.embedding.weight"]):
-        del renamed["decoder.weight"]  # tied
     return renamed
 
 
 def _config(tensors: Mapping[str, Tensor], words: int, path: Path) -> AWDLSTMConfig:
     """Tell the sizes from the shapes; `check_weights` then compares all of them."""
     embedding = tensors["encoder.embedding.weight"]
-    layers = sum(name.endswith(".weight_hh_l0") for name in tensors)
+    layers = {name.split(".")[2] for name in tensors if name.startswith("encoder.rnns.")}
+    lacking = [
+        f"{part} of rnns.{layer}"
+        for layer in range(len(layers))
+        for part in _OF_A_LAYER
+        if f"encoder.rnns.{layer}.{part}" not in tensors
+    ]
+    if lacking:
+        raise FileFormatError(f"{path} lacks the {', '.join(lacking[:3])}: it is not whole.")
     first = tensors.get("encoder.rnns.0.weight_hh_l0")
     if embedding.ndim != 2 or first is None or first.ndim != 2:
         raise FileFormatError(f"{path} holds no LSTM or an embedding of another shape.")
@@ -199,12 +224,13 @@ def _config(tensors: Mapping[str, Tensor], words: int, path: Path) -> AWDLSTMCon
                 f"{path}: {name} has the shape {tuple(tensors[name].shape)}, but the vocabulary "
                 f"has {words} words. Take the two files from the same place."
             )
+    decoder = tensors.get("decoder.weight")
     sizes = {
         "emb_sz": embedding.shape[1],
         "n_hid": first.shape[1],
-        "n_layers": layers,
-        "tie_weights": "decoder.weight" not in tensors,
-        "out_bias": "decoder.weight" not in tensors or "decoder.bias" in tensors,
+        "n_layers": len(layers),
+        "tie_weights": decoder is None or torch.equal(decoder, embedding),
+        "out_bias": decoder is None or "decoder.bias" in tensors,
     }
     try:
         return AWDLSTMConfig.from_defaults(LANGUAGE_MODEL_DEFAULTS, words, overrides=sizes)

@@ -50,7 +50,7 @@ def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     if "int8" in config:
         lines += ["", _deviation(config["int8"])]
     lines += ["", "## How it was made", "", "| setting | value |", "|---|---|"]
-    for name in ("seed", "penalties", "data", "versions"):
+    for name in ("source", "seed", "penalties", "data", "versions"):
         if name in config:
             lines.append(f"| {name} | {_shown(config[name])} |")
     lines += [

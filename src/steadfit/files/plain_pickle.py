@@ -148,7 +148,7 @@ class _Reader:
             if not (type(name) is type(module) is str):
                 raise self.refused("it names something by other than strings")
             stack.append(self._name(f"{module}.{name}"))
-        elif operation == "REDUCE":
+        elif operation in ("REDUCE", "NEWOBJ"):
             arguments, function = self._pop(), self._pop()
             maker = self._makers.get(function.text) if type(function) is Name else None
             if maker is None or type(arguments) is not tuple:

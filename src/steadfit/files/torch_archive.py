@@ -35,6 +35,14 @@ _DTYPES = {
     "torch.ByteStorage": torch.uint8,
     "torch.BoolStorage": torch.bool,
 }
+# What fastai's optimizers keep their rates in. Nothing of it is looked at.
+_UNREAD = (
+    "numpy.dtype",
+    "numpy.core.multiarray.scalar",
+    "numpy._core.multiarray.scalar",
+    "_codecs.encode",
+    "fastcore.foundation.L",
+)
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # the first two values of the older format
 _FAULTS = (
     OSError,
@@ -249,6 +257,9 @@ def _read_pickle(
     def empty() -> dict[Any, Any]:
         return {}
 
+    def unread(*_: Any) -> dict[Any, Any]:
+        return {}
+
     def storage(identifier: Any) -> _Storage:
         match identifier:
             case ("storage", Name(kind), str(key), str(), int(count)):
@@ -266,6 +277,7 @@ def _read_pickle(
 
     makers: dict[str, Any] = {
         **dict.fromkeys(_DTYPES),
+        **dict.fromkeys(_UNREAD, unread),
         "collections.OrderedDict": empty,
         "torch._utils._rebuild_tensor": tensor,
         "torch._utils._rebuild_tensor_v2": tensor,
