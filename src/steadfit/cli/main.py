@@ -104,3 +104,24 @@ def doctor(
     from steadfit.cli.doctor import run_doctor
 
     run_doctor(as_json=json)
+
+
+@app.command()
+def import_fastai(
+    weights: Annotated[
+        Path, typer.Argument(help="What fastai 1 or 2 saved: a language model or an encoder, .pth.")
+    ],
+    vocab: Annotated[Path, typer.Argument(help="Its words: the list itos, .pkl.")],
+    out: Annotated[Path, typer.Option("--out", help="The model folder to write.")],
+    backwards: Annotated[
+        bool,
+        typer.Option("--backwards", help="It reads texts from their end; bwd in a name says so."),
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a model folder that stands there.")
+    ] = False,
+) -> None:
+    """Make a model folder of fastai's weights, without unpickling them."""
+    from steadfit.cli.import_fastai import run_import
+
+    run_import(weights, vocab, out, backwards, overwrite)
