@@ -1,4 +1,4 @@
-"""Models that were installed as Python packages, found by their names."""
+"""Models found by their names: installed as Python packages, or fast.ai's, fetched."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from steadfit.core.checks import a_path
 from steadfit.core.errors import FileFormatError
+from steadfit.files.wt103 import FETCHED, wt103_folder
 
 GROUP = "steadfit.models"
 DIRECTIONS = {False: "forward", True: "backward"}
@@ -17,19 +18,20 @@ _PLACE = re.compile(r"(?P<package>\w+(?:\.\w+)*)(?:\s*:\s*(?P<folder>\w+(?:[.-]\
 
 
 def pretrained_folder(name: str | Path, backwards: bool = False) -> Path:
-    """Return the model folder of a name that a package installed, or of a path.
+    """Return the model folder of a path, of a name that a package installed, or of fast.ai's.
 
     A path that exists goes before a name. A package names its models in the group
     `steadfit.models` of its entry points, as `NAME = "PACKAGE"` or `NAME = "PACKAGE:FOLDER"`; in
     that folder the model folders `forward` and `backward` lie, or one of them. No package is
-    imported, so none of its code runs, and no connection is opened.
+    imported, so none of its code runs, and no connection is opened; but for "wt103-fwd" and
+    "wt103-bwd", on the first call that names one of them (see `wt103_folder`).
 
     Args:
         name: such as "base-en"; or a path, which is returned as it is.
         backwards: which of the two directions is wanted.
 
     Raises:
-        DataError: `name` is neither.
+        DataError: `name` is neither; or fast.ai's model could not be had.
         FileFormatError: no such folder and no such model; the message lists what is installed. Or
             the model does not read in this direction, or two packages use its name.
     """
@@ -37,6 +39,8 @@ def pretrained_folder(name: str | Path, backwards: bool = False) -> Path:
     if not isinstance(name, str) or path.name != name or path.exists():
         return path
     found = list(entry_points(group=GROUP, name=name))
+    if not found and name in FETCHED:
+        return wt103_folder(name, backwards)
     if not found:
         raise FileFormatError(f"There is no model folder {name}, and {not_installed(name)}")
     if len(found) > 1:
@@ -74,7 +78,8 @@ def not_installed(name: str) -> str:
         how = f"{how}; ours is {', '.join(_OURS)}: pip install 'steadfit[{extras}]'"
     return (
         f"no model {name!r} is installed (installed: {', '.join(installed_models()) or 'none'}). "
-        f"{how}. Or give the path of a folder that export or save wrote."
+        f"{how}. Or give the path of a folder that export or save wrote. The names "
+        f"{', '.join(FETCHED)} fetch fast.ai's models."
     )
 
 

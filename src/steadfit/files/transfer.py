@@ -43,7 +43,8 @@ def read_pretrained(source: str | Path, backwards: bool = False) -> Pretrained:
 
     Args:
         source: a model folder of ours, one of fastai (see `read_fastai_folder`), or the name of
-            an installed model (see `pretrained_folder`).
+            an installed model (see `pretrained_folder`). "wt103-fwd" and "wt103-bwd" are fetched
+            the first time that they are named, and nothing else is.
         backwards: whether what starts from it will read texts from their end.
 
     Raises:

@@ -8,6 +8,7 @@ from steadfit.core.checks import a_path
 from steadfit.core.console import say
 from steadfit.core.errors import DataError, FileFormatError
 from steadfit.files.pretrained import installed_models, not_installed
+from steadfit.files.wt103 import FETCHED
 
 _PICKLES = (".pkl", ".pickle", ".pth")  # what fastai's names end with
 
@@ -36,7 +37,7 @@ def folder_name(name: str | Path) -> str:
 
 
 def model_of(folder: Path, name: str | Path) -> str | Path:
-    """Return the folder `name` below `folder`, else the one of that path, else an installed name.
+    """Return the folder `name` below `folder`, else the one of that path, else a model's name.
 
     Raises:
         FileFormatError: a plain name that is none of these.
@@ -49,6 +50,6 @@ def model_of(folder: Path, name: str | Path) -> str | Path:
         return inside if inside.is_dir() else path
     if path.name != str(name):
         return inside
-    if path.name not in installed_models():
+    if path.name not in (*installed_models(), *FETCHED):
         raise FileFormatError(f"There is no model folder {inside}, and {not_installed(path.name)}")
     return path.name

@@ -26,9 +26,10 @@ _ARCHIVES = {data.name: data for data in (IMDB, WIKITEXT_103, WT103_FWD, WT103_B
 def untar_data(url: str, force: bool = False) -> DataPath:
     """Return the folder of a named data set, laid out first where it is not there yet.
 
-    Only this call ever opens a connection, and only for a set that comes as an archive and is
-    not there; what was fetched is kept under `archives` in the folder for cached files, and an
-    archive put there by hand is used without a network.
+    Only this call ever opens a connection (a model that is asked for as "wt103-fwd" or "wt103-bwd"
+    makes it), and only for a set that comes as an archive and is not there; what was fetched is
+    kept under `archives` in the folder for cached files, and an archive put there by hand is used
+    without a network.
 
     - `URLs.IMDB`: `train` and `test`, each with `neg` and `pos` (25,000 reviews each), and
       `unsup` (50,000). 84 MB to fetch.
@@ -38,6 +39,7 @@ def untar_data(url: str, force: bool = False) -> DataPath:
     - `URLs.WIKITEXT_103`: `train`, `valid` and `test`, one file an article. 190 MB to fetch.
     - `URLs.WT103_FWD`, `URLs.WT103_BWD`: fast.ai's language models as they are, a `.pth` and a
       `.pkl` file. Both are pickles; they are stored, and not opened. 105 MB each to fetch.
+      `steadfit.files.fastai_import` makes model folders of them.
 
     Args:
         url: one of the names in `URLs`.
