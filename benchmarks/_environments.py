@@ -24,6 +24,7 @@ class Environment(NamedTuple):
 
 ENVIRONMENTS = {
     "fastai": Environment(".venv-fastai", "STEADFIT_PEER_PYTHON"),
+    "fasttext": Environment(".venv-fasttext", "STEADFIT_FASTTEXT_PYTHON"),
     "transformers": Environment(".venv-transformers", "STEADFIT_TRANSFORMERS_PYTHON"),
 }
 
