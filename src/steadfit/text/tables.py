@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from steadfit.core.checks import a_path, shown, yes_or_no
 from steadfit.core.errors import DataError
 from steadfit.text.corpus import Corpus
-from steadfit.text.records import FileLines, Place, Records
+from steadfit.text.fields import join_fields
+from steadfit.text.raw_rows import (
+    check_fields,
+    checked_delimiter,
+    csv_reader,
+    csv_rows,
+    delimiter_hint,
+    json_rows,
+)
+from steadfit.text.records import FileLines, Records
 from steadfit.text.values import column_index
 
 
@@ -50,31 +57,25 @@ def read_csv(
     path = a_path("path", path)
     yes_or_no("header", header)
     yes_or_no("quotes", quotes)
-    delimiter = "," if delimiter is None else delimiter
-    if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n':
-        raise DataError(f"delimiter={delimiter!r}: one character is accepted, such as ',' or ';'")
+    delimiter = checked_delimiter("," if delimiter is None else delimiter)
     lines = FileLines(path, encoding)
-    rows = _csv_rows(lines, delimiter, quotes)
+    rows = csv_rows(lines, delimiter, quotes)
     first = next(rows, None)
     if first is None:
         raise DataError(f"{path}: the file is empty; a table with a text column is accepted")
-    columns: list[Any] = first.row if header else list(range(len(first.row)))
+    columns: list[Any] = first.fields if header else list(range(len(first.fields)))
     wanted = (text, label, group)
     try:
         at = [None if name is None else column_index(columns, name, str(path)) for name in wanted]
     except DataError as error:
-        raise DataError(f"{error}{_hint(first.row, header, delimiter)}") from error
-    parse = CSVText(at[0] or 0, delimiter, quotes)
+        raise DataError(f"{error}{_hint(first.fields, header, delimiter)}") from error
+    parse = CSVText((at[0] or 0,), delimiter, quotes)
     records = Records(lines, parse, label is not None, group is not None)
     if not header:
-        records.add(first.place, *_cells(first.row, at))
-    for place, row in rows:
-        if len(row) != len(columns):
-            raise DataError(
-                f"{path}, line {place.line}: {len(row)} fields, but the first line has "
-                f"{len(columns)}; a field that holds the delimiter must stand in quotes"
-            )
-        records.add(place, *_cells(row, at))
+        records.add(first.place, *_cells(first.fields, at))
+    for row in rows:
+        check_fields(row, len(columns), path)
+        records.add(row.place, *_cells(row.fields, at))
     return records.corpus()
 
 
@@ -113,87 +114,39 @@ def read_jsonl(
         if key is not None and not isinstance(key, str):
             raise DataError(f"{shown(key)} is no key of a JSON object; a string is accepted")
     lines = FileLines(path, encoding)
-    records = Records(lines, JSONText(text), label is not None, group is not None)
-    end = lines.position
-    for content in lines:
-        begin, end = end, lines.position
-        if not content.strip():
-            continue
-        place = f"{path}, line {lines.number}"
-        try:
-            record = json.loads(content)
-        except (ValueError, RecursionError) as error:
-            raise DataError(
-                f"{place}: not JSON ({error}); one object a line is accepted"
-            ) from error
-        if not isinstance(record, dict):
-            raise DataError(f"{place}: a JSON {type(record).__name__}; an object is accepted")
+    records = Records(lines, JSONText((text,)), label is not None, group is not None)
+    for place, record in json_rows(lines):
         for key in keys:
             if key is not None and key not in record:
                 there = ", ".join(map(repr, record)) or "none"
-                raise DataError(f"{place}: no key {key!r}; the keys are {there}")
+                raise DataError(f"{path}, line {place.line}: no key {key!r}; the keys are {there}")
         cells = [None if key is None else record[key] for key in keys]
-        records.add(Place(lines.number, begin, end), *cells)
+        records.add(place, *cells)
     return records.corpus()
 
 
 @dataclass(frozen=True)
 class CSVText:
-    """Finds the text in a row of a CSV file."""
+    """Finds the text in a row of a CSV file: one column, or several joined as fields."""
 
-    column: int
+    columns: tuple[int, ...]
     delimiter: str
     quotes: bool
 
     def __call__(self, record: str) -> str:
-        lines = io.StringIO(record, newline="")
-        return next(_reader(lines, self.delimiter, self.quotes))[self.column]
+        row = next(csv_reader(io.StringIO(record, newline=""), self.delimiter, self.quotes))
+        return join_fields([row[column] for column in self.columns])
 
 
 @dataclass(frozen=True)
 class JSONText:
-    """Finds the text in a line of a JSON lines file."""
+    """Finds the text in a line of a JSON lines file: one key's, or those of several as fields."""
 
-    key: str
+    keys: tuple[str, ...]
 
     def __call__(self, record: str) -> str:
-        text: str = json.loads(record)[self.key]
-        return text
-
-
-class _Row(NamedTuple):
-    place: Place
-    row: list[str]
-
-
-def _csv_rows(lines: FileLines, delimiter: str, quotes: bool) -> Iterator[_Row]:
-    reader = _reader(lines, delimiter, quotes)
-    while True:
-        line = reader.line_num + 1
-        begin = lines.position
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise DataError(
-                f"{lines.path}, row from line {line} to {reader.line_num}: {error}; a quote mark "
-                "inside a field must be doubled and the field quoted, or pass quotes=False"
-            ) from error
-        if row:
-            yield _Row(Place(line, begin, lines.position), row)
-
-
-def _reader(lines: Iterable[str], delimiter: str, quotes: bool) -> Any:
-    # The limit is one for the whole process. It is only ever raised, never put back, so that two
-    # threads that read at once cannot lower it under each other; 2^31 - 1 is Windows' largest.
-    csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
-    return csv.reader(
-        lines,
-        delimiter=delimiter,
-        quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
-        strict=True,
-    )
+        found = json.loads(record)
+        return join_fields([found[key] for key in self.keys])
 
 
 def _cells(row: list[str], columns: list[int | None]) -> list[str | None]:
@@ -203,7 +156,4 @@ def _cells(row: list[str], columns: list[int | None]) -> list[str | None]:
 def _hint(first: list[str], header: bool, delimiter: str) -> str:
     if not header:
         return "; header=False: give columns by number"
-    for other in ";\t,|":
-        if other != delimiter and len(first) == 1 and other in first[0]:
-            return f"; the fields seem to be separated by {other!r}: pass delimiter={other!r}"
-    return ""
+    return delimiter_hint(first, delimiter)
