@@ -24,6 +24,8 @@ import torch
 from fastai.basics import even_mults
 from fastai.callback.rnn import RNNRegularizer
 from fastai.callback.schedule import SchedCos, combined_cos
+from fastai.data.core import DataLoaders
+from fastai.losses import CrossEntropyLossFlat
 from fastai.optimizer import Adam
 from fastai.text.data import (
     LMDataLoader,
@@ -34,7 +36,7 @@ from fastai.text.data import (
     pad_input,
     pad_input_chunk,
 )
-from fastai.text.learner import match_embeds
+from fastai.text.learner import TextLearner, match_embeds
 from fastai.text.models.awdlstm import (
     AWD_LSTM,
     EmbeddingDropout,
@@ -46,6 +48,7 @@ from fastai.text.models.awdlstm import (
     awd_lstm_lm_split,
 )
 from fastai.text.models.core import get_language_model, get_text_classifier, masked_concat_pool
+from fastcore.xtras import save_pickle
 from torch import Tensor, nn
 
 from benchmarks._peer_tokens import fastai1_tokenizer
@@ -263,6 +266,38 @@ def matching(arrays: Arrays, settings: dict[str, Any]) -> Answer:
     return {"weight": matched["0.encoder.weight"], "bias": matched["1.decoder.bias"]}, {}
 
 
+def saved_models(arrays: Arrays, settings: dict[str, Any]) -> Answer:
+    """Train for a moment and save as users do; give what the model then computes.
+
+    Writes to the folder `place`: `lm.pth` with the optimizer's state, `lm_alone.pth` without,
+    `encoder.pth`, `classifier.pth`, and the words, `itos.pkl`.
+    """
+    itos, place = make_vocab(Counter(settings["words"]), min_freq=1), settings["place"]
+    model = get_language_model(AWD_LSTM, len(itos), settings["config"])
+    documents = [TensorText(ids) for ids in torch.randint(2, len(itos), (4, 12))]
+    loaders = [LMDataLoader(documents, lens=[12] * 4, bs=2, seq_len=5) for _ in range(2)]
+    loss = CrossEntropyLossFlat()
+    learn = TextLearner(
+        DataLoaders(*loaders), model, loss_func=loss, splitter=awd_lstm_lm_split, path=place,
+        model_dir=".",
+    )  # fmt: skip
+    with learn.no_bar(), learn.no_logging():
+        learn.fit_one_cycle(1, slice(1e-2, 1e-1))
+    learn.save("lm")
+    learn.save("lm_alone", with_opt=False)
+    learn.save_encoder("encoder")
+    sizes = {name: settings["config"][name] for name in ("emb_sz", "n_hid", "n_layers")}
+    config = {**awd_lstm_clas_config, **sizes}
+    learn.model = get_text_classifier(AWD_LSTM, len(itos), 2, config=config)
+    learn.save("classifier", with_opt=False)
+    save_pickle(Path(place) / "itos.pkl", itos)
+    model.eval().reset()
+    tokens = torch.randint(2, itos.index("xxfake"), (3, 8))
+    with torch.no_grad():
+        logits, hidden, _ = model(tokens)
+    return {"tokens": tokens, "logits": logits, "hidden": hidden}, {"itos": list(itos)}
+
+
 def versions(arrays: Arrays, settings: dict[str, Any]) -> Answer:
     """Name what is compared with."""
     return {}, {
@@ -278,7 +313,8 @@ TASKS: dict[str, Task] = {
     for task in (
         *(language_model, parameter_counts, classifier, classifier_defaults, ragged),
         *(encoder_keys, penalties, dropouts, vocabulary, streams, sorting, padding),
-        *(tokens, schedules, adam, layer_groups, matching, versions),
+        *(tokens, schedules, adam, layer_groups, matching, saved_models),
+        versions,
     )
 }
 
