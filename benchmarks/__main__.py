@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from benchmarks._harness import Options, Report
-from benchmarks._results import RESULTS, lines, result, table, write
+from benchmarks._results import RESULTS, lines, result, table, write, write_page
 from benchmarks._sides import SideError
 
 ALL, TABLE = "all", "table"
@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     content = result(name, report, options)
     if folder := options.out or (None if options.quick else RESULTS):
         print(f"wrote {write(content, folder)}")
+        if report.page:
+            print(f"wrote {write_page(name, report, folder)}")
     if as_json:
         print(json.dumps({**content, **report.figures}))
 

@@ -82,6 +82,7 @@ class Report:
         sides: speeds of each side.
         ratios: by the name of their figure, over rounds.
         conditions: what was measured: sizes, samples, dtypes.
+        page: tables in Markdown, to stand beside the result; empty where the figures say all.
     """
 
     figures: dict[str, Any] = field(default_factory=dict)
@@ -89,6 +90,7 @@ class Report:
     sides: dict[str, dict[str, Any]] = field(default_factory=dict)
     ratios: dict[str, dict[str, Any]] = field(default_factory=dict)
     conditions: dict[str, Any] = field(default_factory=dict)
+    page: str = ""
 
     def compare(
         self,

@@ -42,18 +42,31 @@ def write(content: dict[str, Any], folder: Path) -> Path:
     return path
 
 
+def write_page(name: str, report: Report, folder: Path) -> Path:
+    """Write a report's tables to `folder`/NAME.md, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.md"
+    beside = path.with_name(f".{path.name}")
+    beside.write_text(report.page, encoding="utf-8")
+    os.replace(beside, path)
+    return path
+
+
 def lines(name: str, report: Report) -> Iterable[str]:
-    """Yield what a reader wants to see: the speeds of the sides, then the figures."""
+    """Yield what a reader wants to see: speeds of the sides, figures, and tables if there are."""
     for side, speeds in report.sides.items():
         peak = "" if speeds["peak_mb"] is None else f"peak {speeds['peak_mb']:,.0f} MB"
         spread = f"({_number(speeds['min'])} to {_number(speeds['max'])})"
         yield f"{side:28} {_number(speeds['median']):>10} {speeds['unit']:12} {spread:24} {peak}"
     for figure, value in report.figures.items():
+        if report.page and isinstance(value, list):  # rows, which the page has as tables
+            continue
         rounds = report.ratios.get(figure)
         between = f"({_number(rounds['min'])} to {_number(rounds['max'])})" if rounds else ""
         yield f"{figure:28} {_number(value):>10} {between:24} {_verdict(figure, report)}".rstrip()
     for figure in report.asked.keys() - report.figures.keys():
         yield f"{figure:28} not measured; asked {report.asked[figure]}"
+    yield from report.page.splitlines()
 
 
 def reached(report: Report) -> dict[str, bool | None]:
