@@ -20,7 +20,9 @@ from steadfit.core.errors import DataError, FileFormatError
 from steadfit.core.home import home
 from steadfit.core.json_files import read_json
 from steadfit.core.progress import progress
+from steadfit.data.class_indices import check_classes, class_indices, written_labels
 from steadfit.data.interning import Interning
+from steadfit.data.label_sets import LabelSets
 from steadfit.data.store_writer import VERSION, StoreWriter
 from steadfit.data.token_store import TokenStore
 from steadfit.text.compact import Gathered
@@ -35,7 +37,6 @@ from steadfit.text.tokenizer import (
     Tokenizer,
     tokenizer_kind,
 )
-from steadfit.text.values import refuse_other_labels
 from steadfit.text.vocab import Vocab, check_limits
 from steadfit.text.words import WordEncoder
 
@@ -62,7 +63,7 @@ def prepare_tokens(
     For subwords they are read once more, and `train_pieces` says how much of them it holds.
 
     Args:
-        corpus: Texts, with labels and split if there are any.
+        corpus: Texts, with labels (one each, or a set each) and split if there are any.
         vocab: Encode with this vocabulary instead of counting one.
         max_vocab: Size of the counted vocabulary at most, markers included.
         min_freq: How often a token must occur to enter it.
@@ -88,7 +89,7 @@ def prepare_tokens(
             'No document belongs to "train", so there is nothing to count a vocabulary over. Give '
             "vocab=, or a split with training documents."
         )
-    names, labels = _class_indices(corpus, classes)
+    names, labels = class_indices(corpus, classes)
     texts_digest = _digest(progress(corpus.texts, "Reading texts", len(corpus)))
     kind = tokenizer_kind(tokenizer, vocab)
     counting = {"max_vocab": int(max_vocab), "min_freq": int(min_freq)}
@@ -98,11 +99,13 @@ def prepare_tokens(
         "store": VERSION,
         "rules": RULES if kind == WORDS else SUBWORD_RULES,
         "texts": texts_digest,
-        "labels": None if corpus.labels is None else _digest(corpus.labels),
+        "labels": None if corpus.labels is None else _digest(written_labels(corpus)),
         "classes": names,
         "split": None if corpus.split is None else _digest(corpus.split),
         "vocab": counting if vocab is None else vocab.fingerprint,
     }
+    if corpus.multi_label:  # named only then, so that stores made before are still found
+        settings["multi_label"] = True
     key = _digest([json.dumps(settings, sort_keys=True)])
     folder = (Path(cache) if cache is not None else home() / "tokens") / key
     if found := _find(folder, warn=True):
@@ -137,22 +140,8 @@ def open_tokens(folder: str | Path) -> tuple[TokenStore, Vocab]:
         raise FileFormatError(f"{path} holds no vocabulary. {error} {_ADVICE}") from error
     if len(vocab) != store.vocab_size or vocab.fingerprint != store.meta.get("vocab"):
         raise FileFormatError(f"{path} is not the vocabulary of this token store. {_ADVICE}")
-    _check_classes(store)
+    check_classes(store)
     return store, vocab
-
-
-def _check_classes(store: TokenStore) -> None:
-    classes, labels = store.meta.get("classes"), store.labels
-    if classes is None and labels is None:
-        return
-    named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
-    if classes is None or not named or len(set(classes)) != len(classes) or labels is None:
-        raise FileFormatError(f"{store.folder / 'meta.json'} names no classes. {_ADVICE}")
-    if labels.size and not 0 <= labels.min() <= labels.max() < len(classes):
-        raise FileFormatError(
-            f"{store.folder / 'labels.npy'} holds labels beyond the {len(classes)} classes. "
-            f"{_ADVICE}"
-        )
 
 
 class _Overtaken(Exception):
@@ -186,7 +175,7 @@ def _build(
     vocab: Vocab | None,
     counting: dict[str, int],
     texts_digest: str,
-    labels: NDArray[np.int64] | None,
+    labels: NDArray[np.int64] | LabelSets | None,
     meta: dict[str, Any],
 ) -> None:
     reading = blake2b(digest_size=_DIGEST_BYTES)
@@ -271,22 +260,3 @@ def _remapped(
         for length in map(int, lengths[begin : begin + span.documents]):
             yield table[np.frombuffer(file.read(4 * length), np.uint32)]
         begin += span.documents
-
-
-def _class_indices(
-    corpus: Corpus, classes: Sequence[str] | None
-) -> tuple[list[str] | None, NDArray[np.int64] | None]:
-    if corpus.labels is None:
-        if classes is not None:
-            raise DataError(
-                f"classes={list(classes)} were given, but the corpus has no labels: label it "
-                "first, or leave classes out."
-            )
-        return None, None
-    names = sorted(set(corpus.labels)) if classes is None else list(classes)
-    index = {name: place for place, name in enumerate(names)}
-    if len(index) != len(names):
-        raise DataError(f"A class is named twice in {names}.")
-    refuse_other_labels(corpus.labels, names)
-    places = (index[label] for label in corpus.labels)
-    return names, np.fromiter(places, np.int64, len(corpus))

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from steadfit.core.errors import FileFormatError
+from steadfit.core.errors import DataError, FileFormatError
 from steadfit.core.json_files import is_sealed, read_json
-from steadfit.data.store_writer import FILES, FORMAT, PARTS, VERSION, id_dtype
+from steadfit.data.label_sets import LabelSets, bytes_of
+from steadfit.data.store_writer import ALWAYS, FILES, FORMAT, PARTS, VERSION, id_dtype
 
 MOST_CHECKED_BYTES = 1 << 32  # of tokens.bin; a second or two
 
@@ -20,7 +21,7 @@ _ADVICE = "Delete the folder and prepare the texts again."
 _BLOCK = 1 << 22  # bytes
 # numpy's header of a one-dimensional array, as it writes it; so no other parser has to see it.
 _HEADER = re.compile(
-    rb"\x93NUMPY\x01\x00..\{'descr': '(<i8|\|i1)', 'fortran_order': False, "
+    rb"\x93NUMPY\x01\x00..\{'descr': '(<i8|\|i1|\|u1)', 'fortran_order': False, "
     rb"'shape': \((\d{1,18}),\), \} *\n",
     re.DOTALL,
 )
@@ -32,7 +33,7 @@ class Contents(NamedTuple):
 
     tokens: NDArray[Any]
     offsets: NDArray[np.int64]
-    labels: NDArray[np.int64] | None
+    labels: NDArray[np.int64] | LabelSets | None
     split: NDArray[np.int8] | None
     vocab_size: int
     meta: dict[str, Any]
@@ -49,7 +50,7 @@ def read_store(folder: Path) -> Contents:
     documents, tokens = head["documents"], head["tokens"]
     dtype = id_dtype(head["vocab_size"])
     offsets = _load(folder, head, "offsets", np.dtype("<i8"), documents + 1)
-    labels = _load(folder, head, "labels", np.dtype("<i8"), documents)
+    labels = _labels(folder, head)
     split = _load(folder, head, "split", np.dtype("|i1"), documents)
     if (
         offsets is None
@@ -92,7 +93,7 @@ def _head(folder: Path) -> dict[str, Any]:
     if isinstance(sizes, dict) and isinstance(checksums, dict):
         counts += [*sizes.values(), *checksums.values()]
         # Names are compared, for a path could lead out of the folder.
-        named = set(sizes) == set(checksums) and set(FILES[:2]) <= set(sizes) <= set(FILES)
+        named = set(sizes) == set(checksums) and set(ALWAYS) <= set(sizes) <= set(FILES)
     else:
         named = False
     whole = all(type(number) is int and 0 <= number < 2**48 for number in counts)
@@ -114,6 +115,23 @@ def _check_sizes(folder: Path, sizes: dict[str, int]) -> None:
             raise FileFormatError(
                 f"{path} has {found} bytes instead of {size}: it is damaged. {_ADVICE}"
             )
+
+
+def _labels(folder: Path, head: dict[str, Any]) -> NDArray[np.int64] | LabelSets | None:
+    documents: int = head["documents"]
+    classes: Any = head.get("label_classes")
+    labels = _load(folder, head, "labels", np.dtype("<i8"), documents)
+    if classes is None and "label_sets.npy" not in head["bytes"]:
+        return labels
+    known = type(classes) is int and 1 <= classes < 2**31
+    count = documents * bytes_of(classes) if known else 0
+    bits = _load(folder, head, "label_sets", np.dtype("|u1"), count)
+    if not known or bits is None or labels is not None:
+        raise FileFormatError(f"{folder} does not say which labels documents have. {_ADVICE}")
+    try:
+        return LabelSets(bits.reshape(documents, bytes_of(classes)), classes)
+    except DataError as error:
+        raise FileFormatError(f"{folder / 'label_sets.npy'}: {error} {_ADVICE}") from error
 
 
 def _load(

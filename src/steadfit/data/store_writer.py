@@ -15,11 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from steadfit.core.atomic import write_json
 from steadfit.core.errors import DataError
 from steadfit.core.json_files import sealed
+from steadfit.data.label_sets import LabelSets
 from steadfit.text.compact import Gathered
 
 FORMAT = "steadfit-token-store"
 VERSION = 2  # 1 had no checksums
-FILES = ("tokens.bin", "offsets.npy", "labels.npy", "split.npy")  # the first two always
+FILES = ("tokens.bin", "offsets.npy", "labels.npy", "split.npy", "label_sets.npy")
+ALWAYS = FILES[:2]
 PARTS = ("train", "valid", "test")  # a document's code in split.npy is its place here
 
 _BLOCK = 1 << 18  # ids held before they are written
@@ -71,19 +73,25 @@ class StoreWriter:
 
     def finish(
         self,
-        labels: ArrayLike | None = None,
+        labels: ArrayLike | LabelSets | None = None,
         split: Sequence[str] | None = None,
         meta: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write the last ids, the offsets and everything about the documents."""
+        """Write the last ids, the offsets and everything about the documents.
+
+        Labels are as `write_store` takes them.
+        """
         self._write()
         self._file.close()
         documents = len(self._lengths)
         offsets = np.zeros(documents + 1, np.int64)
         np.cumsum(self._lengths.numbers(), out=offsets[1:])
         self._save("offsets", offsets, "<i8")
-        if labels is not None:
-            self._save("labels", _checked_labels(labels, documents), "<i8")
+        checked = None if labels is None else _checked_labels(labels, documents)
+        if isinstance(checked, LabelSets):
+            self._save("label_sets", np.ascontiguousarray(checked.bits).reshape(-1), "|u1")
+        elif checked is not None:
+            self._save("labels", checked, "<i8")
         if split is not None:
             self._save("split", _split_codes(split, documents), "|i1")
         head = {
@@ -97,6 +105,8 @@ class StoreWriter:
             "checksums": self._checksums,
             "meta": dict(meta or {}),
         }
+        if isinstance(checked, LabelSets):
+            head["label_classes"] = checked.classes
         write_json(self._folder / "meta.json", sealed(head))
 
     def _write(self) -> None:
@@ -132,7 +142,15 @@ def id_dtype(vocab_size: int) -> np.dtype[Any]:
     return np.dtype("<u2" if vocab_size <= 1 << 16 else "<u4")
 
 
-def _checked_labels(labels: ArrayLike, documents: int) -> NDArray[np.int64]:
+def _checked_labels(labels: ArrayLike | LabelSets, documents: int) -> NDArray[np.int64] | LabelSets:
+    if not isinstance(labels, LabelSets) and np.ndim(labels) == 2:
+        labels = LabelSets.of_table(labels)
+    if isinstance(labels, LabelSets):
+        if len(labels) != documents:
+            raise DataError(
+                f"Labels were given for {len(labels)} documents, but there are {documents}."
+            )
+        return labels
     given = np.asarray(labels)
     if given.shape != (documents,) or (given.size and given.dtype.kind not in "iu"):
         raise DataError(

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from steadfit.core.atomic import atomic_folder
 from steadfit.core.errors import DataError, FileFormatError
+from steadfit.data.label_sets import LabelSets
 from steadfit.data.store_reader import read_store
 from steadfit.data.store_writer import PARTS, StoreWriter
 from steadfit.text.compact import compact
@@ -31,7 +32,8 @@ class TokenStore:
         tokens: All ids, document after document (tokens,), mapped from the file.
         offsets: Where each document begins, and where the last one ends (documents + 1,), in the
             smallest unsigned type.
-        labels: Class index of each document (documents,), or None.
+        labels: Class index of each document (documents,), or None; `LabelSets` where a document
+            may have several classes, or none. `labels[rows]` are those of some documents.
         split: Place of each document's part in `PARTS` (documents,), or None.
         vocab_size: Every id is below it.
         meta: What the writer wished to keep.
@@ -42,7 +44,7 @@ class TokenStore:
         folder: Path,
         tokens: NDArray[Any],
         offsets: NDArray[Any],
-        labels: NDArray[np.int64] | None,
+        labels: NDArray[np.int64] | LabelSets | None,
         split: NDArray[np.int8] | None,
         vocab_size: int,
         meta: dict[str, Any],
@@ -106,6 +108,23 @@ class TokenStore:
             )
         return ids
 
+    @property
+    def multi_label(self) -> bool:
+        """Whether a document may have several classes."""
+        return isinstance(self.labels, LabelSets)
+
+    def class_counts(self, rows: NDArray[Any], classes: int) -> NDArray[np.int64]:
+        """Return how many of these documents have each of the classes (classes,).
+
+        Raises:
+            DataError: there are no labels.
+        """
+        if self.labels is None:
+            raise DataError("These documents have no labels to count; prepare them with labels.")
+        if isinstance(self.labels, LabelSets):
+            return self.labels.counts(rows)
+        return np.bincount(self.labels[rows], minlength=classes).astype(np.int64, copy=False)
+
     def let_go(self) -> None:
         """Give back the memory of what was read so far; it is read again when it is looked at.
 
@@ -133,7 +152,7 @@ class TokenStore:
 def write_store(
     folder: str | Path,
     ids: Iterable[Sequence[int] | NDArray[Any]],
-    labels: ArrayLike | None = None,
+    labels: ArrayLike | LabelSets | None = None,
     meta: Mapping[str, Any] | None = None,
     *,
     vocab_size: int,
@@ -141,7 +160,9 @@ def write_store(
 ) -> TokenStore:
     """Write documents of token ids as a folder that appears whole or not at all.
 
-    Memory does not grow with the number of tokens: `ids` may be a generator.
+    Memory does not grow with the number of tokens: `ids` may be a generator. `labels` are a class
+    index for each document, or, where one may have several classes, a table (documents, classes)
+    of zeros and ones or `LabelSets`.
 
     Raises:
         DataError: An id outside the vocabulary, or labels or split of another length.
@@ -185,7 +206,8 @@ def _content(store: TokenStore) -> str:
     digest = blake2b(digest_size=16)
     _update(digest, store.offsets)
     if store.labels is not None:
-        digest.update(np.asarray(store.labels).tobytes())
+        labels = store.labels
+        digest.update((labels.bits if isinstance(labels, LabelSets) else labels).tobytes())
     for begin in range(0, len(store.tokens), _BLOCK):
         digest.update(store.tokens[begin : begin + _BLOCK].tobytes())
     return digest.hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from steadfit.core.checks import LARGEST_SEED, is_number, whole_number
 from steadfit.core.errors import DataError
+from steadfit.text import corpus_columns
 from steadfit.text.coded import Coded
+from steadfit.text.corpus_columns import coded, strings
 from steadfit.text.lazy_strings import LazyStrings
 from steadfit.text.rows import checked_rows, first_of_each
 from steadfit.text.splits import SIDES, TEST, TRAIN, VALID, check_split, draw_groups
-from steadfit.text.values import text_value
+from steadfit.text.values import names_of, text_value
 
 __all__ = ["TEST", "TRAIN", "VALID", "Corpus"]
 
@@ -33,7 +35,8 @@ class Corpus:
 
     Attributes:
         texts: the documents.
-        labels: the class of each.
+        labels: the class of each; or, where a document may have several or none, the classes of
+            each: given as lists or sets of strings, kept as sorted tuples.
         groups: what each belongs to (a film, an author, a patient).
         split: "train", "valid" or "test" for each.
         names: where each came from: a posix path relative to `root`, or "reviews.csv:12".
@@ -45,7 +48,7 @@ class Corpus:
     """
 
     texts: Sequence[str]
-    labels: Sequence[str] | None = None
+    labels: Sequence[Any] | None = None
     groups: Sequence[str] | None = None
     split: Sequence[str] | None = None
     names: Sequence[str] | None = None
@@ -54,15 +57,15 @@ class Corpus:
     def __post_init__(self) -> None:
         if isinstance(self.texts, str):
             raise DataError("texts is one string; a sequence of strings is accepted: [text]")
-        object.__setattr__(self, "texts", _strings("texts", self.texts))
+        object.__setattr__(self, "texts", strings("texts", self.texts))
         for column in ("labels", "groups", "split", "names"):
             if (values := getattr(self, column)) is not None:
-                kept = _strings(column, values) if column == "names" else _coded(column, values)
+                kept = _kept(column, values)
                 object.__setattr__(self, column, kept)
                 if len(kept) != len(self.texts):
                     raise DataError(f"{len(self.texts)} texts but {len(kept)} {column}")
-        for named in filter(None, (self._coded("labels"), self._coded("groups"))):
-            for name in named.different:
+        for named in filter(None, (self.labels, self.groups)):
+            for name in corpus_columns.different(named):
                 text_value(name, f"the label or group {name!r}")
         if split := self._coded("split"):
             check_split(split, self._coded("groups"))
@@ -74,7 +77,8 @@ class Corpus:
         parts = [f"{len(self):,} documents"]
         for column in (self.labels, self.split):
             if column:
-                counts = sorted(Counter(column).items())
+                names = (name for value in column for name in names_of(value))
+                counts = sorted(Counter(names).items())
                 shown = [f"{name} {count:,}" for name, count in counts[:10]]
                 parts.append(", ".join(shown + ["..."] * (len(counts) > 10)))
         return f"Corpus({'; '.join(parts)})"
@@ -82,10 +86,14 @@ class Corpus:
     @property
     def classes(self) -> tuple[str, ...]:
         """The labels that occur, each once, sorted."""
-        labels = self._coded("labels")
-        if labels is None:
+        if self.labels is None:
             raise DataError("this corpus has no labels; name a label column or use with_labels")
-        return tuple(sorted(labels.different))
+        return tuple(sorted(corpus_columns.different(self.labels)))
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether a document may have several labels, or none."""
+        return self.labels is not None and not isinstance(self.labels, Coded)
 
     def select(self, rows: Iterable[int]) -> Corpus:
         """Return these documents in this order; no row may be named twice."""
@@ -227,11 +235,11 @@ class Corpus:
         labels = Coded.of(parent for row in rows if (parent := parents[row]) is not None)
         return replace(self.select(rows), labels=labels)
 
-    def with_labels(self, labels: Iterable[str]) -> Corpus:
-        """Return the corpus with these labels, one for each document."""
+    def with_labels(self, labels: Iterable[Any]) -> Corpus:
+        """Return the corpus with these labels, one for each document, or a list or set for each."""
         if isinstance(labels, str):
             raise DataError("labels is one string; a sequence with one label a text is accepted")
-        return replace(self, labels=_coded("labels", labels))
+        return replace(self, labels=corpus_columns.labels(labels))
 
     def _with_valid(self, rows: NDArray[np.int64]) -> Corpus:
         sides = self._sides()
@@ -269,19 +277,10 @@ class Corpus:
             )
 
 
-def _strings(column: str, values: Sequence[str]) -> Sequence[str]:
-    return values if isinstance(values, LazyStrings) else tuple(_checked(column, values))
-
-
-def _coded(column: str, values: Iterable[str]) -> Coded:
-    return values if isinstance(values, Coded) else Coded.of(_checked(column, values))
-
-
-def _checked(column: str, values: Iterable[str]) -> Iterator[str]:
-    for row, value in enumerate(values):
-        if not isinstance(value, str):
-            raise DataError(f"{column}[{row}] is {value!r}; strings are accepted")
-        yield value
+def _kept(column: str, values: Any) -> Sequence[Any]:
+    if column == "labels":
+        return corpus_columns.labels(values)
+    return strings(column, values) if column == "names" else coded(column, values)
 
 
 def _pick(column: Sequence[str] | None, rows: NDArray[np.int64]) -> Any:

@@ -46,6 +46,16 @@ def label_value(value: Any, place: str, column: str = "label") -> str:
     return text_value(str(value), place)
 
 
+def is_set_of_labels(value: Any) -> bool:
+    """Return whether these are the labels of a document that may have several, or none."""
+    return isinstance(value, (list, tuple, set, frozenset))
+
+
+def names_of(label: Any) -> tuple[str, ...]:
+    """Return the labels of a document: one, or those of a tuple."""
+    return (label,) if isinstance(label, str) else tuple(label)
+
+
 def column_index(columns: Sequence[Any], wanted: str | int, place: str) -> int:
     """Return where the column stands that `wanted` names, or numbers from 0.
 
@@ -81,18 +91,19 @@ def _short(value: Any) -> str:
     return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
-def refuse_other_labels(labels: Sequence[str], classes: Iterable[str]) -> None:
-    """Check that every label is one of the classes.
+def refuse_other_labels(labels: Sequence[Any], classes: Iterable[str]) -> None:
+    """Check that every label, or each of a document's labels, is one of the classes.
 
     Raises:
         DataError: some are not; they are counted and named.
     """
     known = set(classes)
-    others = Counter(label for label in labels if label not in known)
-    if others:
+    wrong = [label for label in labels if not known.issuperset(names_of(label))]
+    if wrong:
+        others = Counter(name for label in wrong for name in names_of(label) if name not in known)
         shown = ", ".join(f"{name!r}: {count:,}" for name, count in sorted(others.items())[:10])
         raise DataError(
-            f"{sum(others.values()):,} of {len(labels):,} documents have labels outside the "
+            f"{len(wrong):,} of {len(labels):,} documents have labels outside the "
             f"classes {sorted(known)} ({shown}): add these to classes=, or leave such documents "
             "out."
         )
