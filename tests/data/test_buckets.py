@@ -55,7 +55,8 @@ def test_every_document_is_in_one_batch_as_it_was_written(
     batches = list(loader.epoch(epoch))
     assert len(batches) == len(loader)
     assert sorted(chain(*rows_of(batches))) == list(range(len(lengths)))
-    for tokens, sizes, labels, rows in batches:
+    for tokens, sizes, labels, rows, weights in batches:
+        assert weights is None
         assert labels is not None
         assert tokens.shape == (len(rows), sizes.max())
         for line, size, label, row in zip(tokens, sizes, labels, rows, strict=True):
@@ -181,3 +182,36 @@ def test_a_batch_outside_the_epoch_is_refused_at_the_call(
 ) -> None:
     with pytest.raises(DataError, match="count from 0"):
         DocumentBatches(with_lengths([1, 2]), [0, 1]).epoch(epoch, start=start)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(0, 9, width=32), min_size=2, max_size=9), st.booleans())
+def test_a_documents_weight_goes_where_it_goes(
+    with_lengths: WithLengths, weights: list[float], shuffle: bool
+) -> None:
+    weights[0] = 1.0
+    store = with_lengths([3] * len(weights))
+    loader = DocumentBatches(store, range(len(weights)), 2, shuffle=shuffle, weights=weights)
+    for batch in loader.epoch(0):
+        assert batch.weights is not None
+        assert batch.weights.dtype == torch.float32
+        assert batch.weights.tolist() == [weights[row] for row in batch.rows.tolist()]
+
+
+def test_batches_of_other_weights_are_described_otherwise(with_lengths: WithLengths) -> None:
+    store = with_lengths([3, 4])
+    given = [None, [1.0, 1.0], [1.0, 2.0]]
+    described = [DocumentBatches(store, [0, 1], weights=one).describe() for one in given]
+    assert "weights" not in described[0]
+    assert described[1]["weights"] != described[2]["weights"]
+    # Of a document that is not read it does not matter.
+    one, other = (DocumentBatches(store, [0], weights=one).describe() for one in given[1:])
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    "weights", [[1.0], [1.0, -1.0], [0, 0], [1.0, float("nan")], ["a", "b"], [[1.0, 1.0]]]
+)
+def test_weights_that_are_none_are_refused(with_lengths: WithLengths, weights: list[float]) -> None:
+    with pytest.raises(DataError, match="Weights"):
+        DocumentBatches(with_lengths([3, 4]), [0, 1], weights=weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,13 +24,16 @@ class DocumentBatch(NamedTuple):
     """Some documents, whole, padded behind to the longest of them.
 
     `tokens` (batch, time), `lengths` (batch,), `labels` (batch,) or None, and `rows` (batch,), the
-    place of each document in the store. All are int64.
+    place of each document in the store, are int64. Where documents may have several classes,
+    `labels` is (batch, classes), float32 of zeros and ones. `weights` (batch,), float32, say how
+    much each counts in training; None is one each.
     """
 
     tokens: Tensor
     lengths: Tensor
     labels: Tensor | None
     rows: Tensor
+    weights: Tensor | None = None
 
 
 class DocumentBatches:
@@ -43,8 +47,12 @@ class DocumentBatches:
 
     Not shuffled, for evaluation: longest first, documents of one length in the order of the store.
 
+    `weights` are one number for each document of the store, of which those of `rows` are used: how
+    much each counts in training, as scikit-learn's `sample_weight`. Evaluation counts all alike.
+
     Raises:
-        DataError: No rows, or a batch size below 1.
+        DataError: No rows, a batch size below 1, or weights that are no numbers from zero on, or
+            all zero.
     """
 
     def __init__(
@@ -55,6 +63,7 @@ class DocumentBatches:
         seed: int = 0,
         shuffle: bool = True,
         backwards: bool = False,
+        weights: ArrayLike | None = None,
     ) -> None:
         whole_number("batch_size", batch_size, 1)
         whole_number("seed", seed, 0, LARGEST_SEED)
@@ -64,6 +73,7 @@ class DocumentBatches:
         self.seed = seed
         self.shuffle = shuffle
         self.backwards = backwards
+        self._weights = None if weights is None else _checked_weights(weights, store, self.rows)
         self._cuts = self._batch_cuts()
 
     def __len__(self) -> int:
@@ -85,7 +95,11 @@ class DocumentBatches:
     def describe(self) -> dict[str, Any]:
         """Return all that decides what the batches hold, as plain JSON values."""
         names = ("batch_size", "seed", "shuffle", "backwards")
-        return {**described(self.store, self.rows), **{n: getattr(self, n) for n in names}}
+        found = {**described(self.store, self.rows), **{n: getattr(self, n) for n in names}}
+        if self._weights is not None:  # without them as before, so that fits begun can go on
+            used = self._weights[self.rows].tobytes()
+            found["weights"] = blake2b(used, digest_size=16).hexdigest()
+        return found
 
     def _batch_cuts(self) -> NDArray[np.int64]:
         cuts = np.arange(self.batch_size, len(self.rows), self.batch_size)
@@ -132,4 +146,24 @@ class DocumentBatches:
             torch.from_numpy(lengths),
             None if labels is None else torch.from_numpy(labels[rows]),
             torch.from_numpy(rows.astype(np.int64)),
+            None if self._weights is None else torch.from_numpy(self._weights[rows]),
         )
+
+
+def _checked_weights(
+    weights: ArrayLike, store: TokenStore, rows: NDArray[Any]
+) -> NDArray[np.float32]:
+    given = np.asarray(weights)
+    if given.shape != (len(store),) or given.dtype.kind not in "biuf":
+        raise DataError(
+            f"Weights must be one number for each of the {len(store)} documents of the store; "
+            f"given: {given.dtype} of shape {given.shape}."
+        )
+    kept = given.astype(np.float32)
+    used = kept[rows]
+    if not np.isfinite(used).all() or used.min() < 0 or not used.any():
+        raise DataError(
+            f"Weights go from {used.min():g} to {used.max():g}; accepted are finite numbers from "
+            "zero on, one of them above it."
+        )
+    return kept
