@@ -28,9 +28,11 @@ BIN := $(VENV)/$(SCRIPTS)
 PY := $(BIN)/python
 PY_FASTAI := $(VENV_FASTAI)/$(SCRIPTS)/python
 PY_INTEGRATIONS := $(VENV_INTEGRATIONS)/$(SCRIPTS)/python
+# The theme would advertise its successor in every build.
+export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test conformance integrations lint bench peers clean
+.PHONY: help install demo test conformance integrations lint docs bench peers clean
 
 help: ## list what can be made
 	@echo "make install      build $(VENV) with every extra, for development"
@@ -38,7 +40,8 @@ help: ## list what can be made
 	@echo "make test         run the tests"
 	@echo "make conformance  compare with fastai, which gets $(VENV_FASTAI) for itself"
 	@echo "make integrations try the callbacks for fastai, Lightning, skorch: $(VENV_INTEGRATIONS)"
-	@echo "make lint         ruff, mypy and the table of permitted imports"
+	@echo "make lint         ruff, mypy, the table of permitted imports, and the pages without a warning"
+	@echo "make docs         build the pages and the reference: site/index.html"
 	@echo "make bench        list the benchmarks, or run one: make bench BENCH_ARGS='NAME --quick'"
 	@echo "make peers        make what the benchmarks compare with: $(VENV_FASTAI), $(VENV_TRANSFORMERS),"
 	@echo "                  $(VENV_FASTTEXT)"
@@ -60,11 +63,16 @@ integrations: $(VENV)/dev.stamp $(VENV_FASTAI)/ready.stamp $(VENV_INTEGRATIONS)/
 		STEADFIT_INTEGRATIONS_PYTHON=$(CURDIR)/$(PY_INTEGRATIONS) \
 		$(PY) -m pytest tests/integrations $(TEST_ARGS)
 
-lint: $(VENV)/dev.stamp
+lint: $(VENV)/docs.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/mkdocs build --strict
+
+docs: $(VENV)/docs.stamp
+	$(BIN)/mkdocs build
+	@echo "Open site/index.html"
 
 bench: $(VENV)/dev.stamp
 	$(PY) -m benchmarks $(BENCH_ARGS)
@@ -73,7 +81,7 @@ peers: $(VENV_FASTAI)/ready.stamp $(VENV_TRANSFORMERS)/ready.stamp $(VENV_FASTTE
 
 clean:
 	rm -rf $(VENV) $(VENV_FASTAI) $(VENV_TRANSFORMERS) $(VENV_FASTTEXT) $(VENV_INTEGRATIONS) \
-		build dist src/*.egg-info .cache .pytest_cache .mypy_cache .ruff_cache \
+		build dist site src/*.egg-info .cache .pytest_cache .mypy_cache .ruff_cache \
 		.import_linter_cache .hypothesis
 
 # The stamps are newer than what they were made from, so a second call goes straight to work.
@@ -105,6 +113,11 @@ $(VENV)/demo.stamp: $(VENV)/torch.stamp pyproject.toml constraints.txt
 $(VENV)/dev.stamp: $(VENV)/torch.stamp pyproject.toml constraints.txt
 	$(PY) -m pip install -c constraints.txt -e '.[demo,frames,subwords,dev]'
 	@touch $@ $(VENV)/demo.stamp
+
+# Signatures are laid out by ruff, so what makes the pages comes into the same environment.
+$(VENV)/docs.stamp: $(VENV)/dev.stamp
+	$(PY) -m pip install -c constraints.txt -e '.[docs]'
+	@touch $@
 
 # fastai, with spaCy, lives apart: it would bring its own ideas of versions into ours. Installed
 # without its dependencies, since the text module needs no torchvision (pip says that it is missing);
