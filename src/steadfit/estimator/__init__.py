@@ -1,0 +1,1 @@
+"""The recipe as a classifier of the form that scikit-learn knows."""

@@ -1,0 +1,75 @@
+"""The card of a classifier of the recipe, written for the person who will use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_USE = """```python
+from steadfit import TextClassifier
+
+model = TextClassifier.from_pretrained("path/to/this/folder")
+model.predict(["A text to classify."])
+```
+
+or `steadfit predict path/to/this/folder new.csv --out scored.csv`."""
+
+_LIMITS = """It labels texts like those it was trained on. Texts of another kind, time or language
+get probabilities all the same, and they mean less: try it on labelled texts of that kind first. It
+was not examined for differences between groups of people; do that before it decides about any."""
+
+
+def ensemble_card(config: Mapping[str, Any]) -> str:
+    """Return the card as Markdown, from what stands in the folder's configuration.
+
+    Of its `details`, `data`, `figures`, `baselines`, `language_model` and `recipe` are shown.
+    """
+    details = config["details"]
+    names = config["decision"]["classes"]
+    lines = ["# A text classifier", "", f"Classes: {', '.join(names)}.", "", "## Use", "", _USE]
+    lines += ["", "## What it is", "", f"- {_networks(config)}", f"- {_mixture(config)}"]
+    lines.append(f"- Probabilities are tempered: logits times {config['scale']:.3g}.")
+    if config["decision"]["abstain_below"]:
+        least = config["decision"]["abstain_below"]
+        lines.append(f"- A text whose largest probability is below {least:g} gets no label.")
+    for title, name in (
+        ("Texts it learned from", "data"),
+        ("What it reached on texts held out", "figures"),
+        ("What simpler models reached on the same texts", "baselines"),
+        ("What its language model has read", "language_model"),
+        ("How it was made", "recipe"),
+    ):
+        if details.get(name):
+            lines += ["", f"## {title}", "", *_table(details[name])]
+    lines += ["", "## Limits", "", _LIMITS, ""]
+    lines.append("The folder holds no code: weights are safetensors, everything else is text.")
+    return "\n".join(lines) + "\n"
+
+
+def _networks(config: Mapping[str, Any]) -> str:
+    ways = {"forward": "forwards", "backward": "backwards"}
+    read = " and another ".join(ways[name] for name in config["networks"])
+    return f"A recurrent network (AWD-LSTM) reads each text {read}, whole, whatever its length."
+
+
+def _mixture(config: Mapping[str, Any]) -> str:
+    weight = config["weight"]
+    if config["linear"] is None:
+        return "No linear model is mixed in."
+    return (
+        f"Its probabilities are {weight:.0%} of the network's and {1 - weight:.0%} of those of "
+        f"{config['linear']}, a linear model on words."
+    )
+
+
+def _table(values: Mapping[str, Any]) -> list[str]:
+    lines = ["| | |", "|---|---|"]
+    return lines + [f"| {name.replace('_', ' ')} | {_shown(one)} |" for name, one in values.items()]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_shown(item)}" for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_shown, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,53 @@
+"""Which pretrained language model fits some texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+from steadfit.core.console import say
+from steadfit.files.pretrained import installed_models, pretrained_folder
+from steadfit.text.tokenizer import Tokenizer
+from steadfit.text.vocab import UNK
+
+AUTO = "auto"
+ENGLISH = "base-en"
+_TEXTS = 200  # looked at
+_CHARACTERS = 2_000  # of each
+KNOWN = 0.85  # share of tokens it should know; of German text an English model knows about 0.3
+
+
+def base_for(texts: Sequence[str], wanted: str | Path | None = AUTO) -> str | Path | None:
+    """Return the pretrained model to begin with; None is none.
+
+    Args:
+        texts: of the task.
+        wanted: `auto` is the English one, where it is installed and knows the texts' words;
+            anything else is returned as it is.
+    """
+    if wanted != AUTO:
+        return wanted
+    if ENGLISH not in installed_models():
+        say(f"No pretrained model {ENGLISH} is installed: the language model starts from nothing.")
+        return None
+    known = known_share(texts, pretrained_folder(ENGLISH))
+    if known < KNOWN:
+        say(
+            f"{ENGLISH} knows {known:.0%} of the tokens, so it is not used; "
+            f"pretrained={ENGLISH!r} takes it all the same."
+        )
+        return None
+    return ENGLISH
+
+
+def known_share(texts: Sequence[str], folder: Path) -> float:
+    """Return the share of the tokens of some texts, from all over, that a model knows."""
+    tokenizer = Tokenizer.load(folder / "tokenizer.json")
+    step = max(1, len(texts) // _TEXTS)
+    known = total = 0
+    for text in islice(texts, 0, None, step):
+        ids = tokenizer.encode(text[:_CHARACTERS])
+        total += len(ids) - 1  # a text begins with a marker that every model knows
+        known += len(ids) - 1 - ids.count(UNK)
+    return known / total if total else 0.0

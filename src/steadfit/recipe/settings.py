@@ -1,0 +1,132 @@
+"""The numbers of the recipe, and how many epochs they come to for so many documents."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from steadfit.core.checks import number, whole_number
+from steadfit.core.errors import DataError
+from steadfit.training.penalty_terms import Penalties
+
+GRADUAL, ONE_CYCLE = "gradual", "one-cycle"
+SCHEDULES = (GRADUAL, ONE_CYCLE)
+LAYER_FACTOR = 2.6  # the rate of a layer by that of the one below (Howard & Ruder, 2018, 3.2)
+
+
+@dataclass(frozen=True)
+class LanguageModelSettings:
+    """How a language model is trained on the texts of a task.
+
+    Attributes:
+        epochs: passes over the texts.
+        lr: largest rate of one cycle, the same for all layers.
+        rows: texts read side by side; fewer where there is little text.
+        bptt: steps of a window.
+        drop_mult: scales the dropouts of a language model.
+        alpha, beta, beta_norm: coefficients of AR, TAR and the norm stabilizer.
+        max_vocab, min_freq: limits of the vocabulary, which is that of these texts.
+        held_out: share of the texts on which perplexity is measured.
+        clip: largest norm of the gradient.
+    """
+
+    epochs: int = 3
+    lr: float = 4e-3
+    rows: int = 32
+    bptt: int = 70
+    drop_mult: float = 0.2
+    alpha: float = 2.0
+    beta: float = 1.0
+    beta_norm: float = 0.0
+    max_vocab: int = 24_000
+    min_freq: int = 3
+    held_out: float = 0.03
+    clip: float = 0.25
+
+    @property
+    def penalties(self) -> Penalties:
+        """The penalties on the last layer's outputs."""
+        return Penalties(self.alpha, self.beta, self.beta_norm)
+
+
+class Phase(NamedTuple):
+    """A fit of the classifier: from which layer group on, how long, and how fast."""
+
+    unfrozen: int
+    epochs: int
+    lr: float | slice
+
+
+@dataclass(frozen=True)
+class ClassifierSettings:
+    """How a classifier is trained, from an encoder to all layers.
+
+    Attributes:
+        schedule: "gradual" unfreezes layer by layer (Howard & Ruder, 2018, section 3.3);
+            "one-cycle" trains the head, then all layers at once.
+        lr: largest rate of the first phase, which trains the head; later phases go down from it.
+        batch_size: documents of a step; an eighth of the documents at most, for the steps' sake.
+        steps: optimizer steps of a phase at least, as long as `most_epochs` allows; of many
+            documents an epoch is a phase.
+        most_epochs: of a phase.
+        last: how many times as long the last phase is, in which all layers train.
+        drop_mult: scales the dropouts of a classifier.
+        alpha, beta, beta_norm: coefficients of AR, TAR and the norm stabilizer.
+        wd: weight decay.
+        clip: largest norm of the gradient.
+    """
+
+    schedule: str = GRADUAL
+    lr: float = 2e-2
+    batch_size: int = 32
+    steps: int = 120
+    most_epochs: int = 12
+    last: float = 2.0
+    drop_mult: float = 0.5
+    alpha: float = 2.0
+    beta: float = 1.0
+    beta_norm: float = 0.0
+    wd: float = 0.01
+    clip: float = 0.25
+
+    def __post_init__(self) -> None:
+        if self.schedule not in SCHEDULES:
+            raise DataError(
+                f"schedule is {self.schedule!r}; accepted are {' and '.join(SCHEDULES)}."
+            )
+        for name in ("batch_size", "steps", "most_epochs"):
+            whole_number(name, getattr(self, name), 1)
+        for name in ("lr", "last"):
+            if not number(name, getattr(self, name)) > 0:
+                raise DataError(f"{name} is {getattr(self, name)!r}; give a positive number.")
+
+    @property
+    def penalties(self) -> Penalties:
+        """The penalties on the last layer's outputs."""
+        return Penalties(self.alpha, self.beta, self.beta_norm)
+
+    def rows_of(self, documents: int) -> int:
+        """Return the batch size for so many documents to learn from."""
+        return max(4, min(self.batch_size, documents // 8))
+
+    def phases(self, documents: int, groups: int) -> list[Phase]:
+        """Return the fits for so many documents and layer groups, in order.
+
+        The head at `lr`; then each time the rate halves as a layer is added, spread over the
+        layers by `LAYER_FACTOR` each; all layers train at a tenth.
+        """
+        steps = math.ceil(documents / self.rows_of(documents))
+        epochs = max(1, min(self.most_epochs, math.ceil(self.steps / steps)))
+        last = max(1, round(self.last * epochs))
+        found = [Phase(-1, epochs, self.lr)]
+        if self.schedule == GRADUAL:
+            found += [
+                Phase(-n, epochs, _spread(self.lr / 2 ** (n - 1), n))
+                for n in range(2, min(groups, 4))
+            ]
+        return [*found, Phase(0, last, _spread(self.lr / 10, groups))]
+
+
+def _spread(lr: float, groups: int) -> slice:
+    return slice(lr / LAYER_FACTOR ** (groups - 1), lr)
