@@ -59,7 +59,7 @@ class Draw:
 
     Attributes:
         number: of the draw, and the seed of whatever a column leaves to chance.
-        labelled: reviews whose labels may be read.
+        labelled: reviews whose labels may be read, in a random order: not every trainer shuffles.
         unlabelled: texts of all other training reviews.
         every_text: labelled and unlabelled texts in an order that is the same for all draws.
     """
@@ -107,7 +107,7 @@ def draw(split: Split, labels: int, number: int) -> Draw:
     if not 0 < labels <= len(train):
         raise ValueError(f"{labels} labels of {len(train)} reviews")
     generator = np.random.default_rng([number, labels])
-    places = sorted(generator.permutation(len(train))[:labels].tolist())
+    places = generator.permutation(len(train))[:labels].tolist()
     known = set(places)
     others = (text for place, text in enumerate(train.texts) if place not in known)
     return Draw(number, train.select(places), tuple(others), train.texts)

@@ -14,6 +14,7 @@ from benchmarks._sides import HOME, Side, Worker
 
 FOLDER = HOME / "minilm"
 TARGET = "benchmarks.sides.minilm:vectors"
+DTYPE = "bfloat16"  # three times as fast as float32; cosines of 0.9999 and more with its vectors
 _TOGETHER = 256
 
 
@@ -48,7 +49,7 @@ def minilm_worker(threads: int, build: bool) -> Worker:
     python = peer_python("transformers", build)
     if python is None:
         raise NoVectors
-    worker = Worker(Side("MiniLM", TARGET, python=python), threads)
+    worker = Worker(Side("MiniLM", TARGET, {"dtype": DTYPE}, python), threads)
     worker.prepare()
     return worker
 
@@ -65,5 +66,5 @@ def embed(worker: Worker, texts: Sequence[str], out: Path) -> dict[str, float]:
 
 
 def _file(texts: Sequence[str]) -> Path:
-    told = json.dumps(list(texts)).encode()
+    told = json.dumps([DTYPE, *texts]).encode()
     return FOLDER / f"{hashlib.sha256(told).hexdigest()[:16]}.npy"

