@@ -84,7 +84,7 @@ def minilm(draw: Draw, options: Options) -> Trained:
 
     try:
         speed = _speed_of_minilm(draw.every_text[:_TIMED], options)
-        known = dict(zip(draw.every_text, _vectors(draw.every_text, options), strict=True))
+        vectors = _vectors(draw.labelled.texts, options)
     except NoVectors:
         raise NotMeasured("the environment of transformers is not there: run make peers") from None
     with Clock() as clock:
@@ -94,7 +94,7 @@ def minilm(draw: Draw, options: Options) -> Trained:
             cv=MINILM["folds"],
             scoring="neg_log_loss",
         )
-        search.fit([known[text] for text in draw.labelled.texts], draw.labelled.labels)
+        search.fit(vectors, draw.labelled.labels)
     model, count = search.best_estimator_, len(draw.labelled)
     return Trained(
         lambda texts: [str(label) for label in model.predict(_vectors(texts, options))],

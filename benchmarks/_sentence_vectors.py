@@ -1,4 +1,4 @@
-"""MiniLM's vectors of texts, computed once and kept, a few hundred texts at a time."""
+"""MiniLM's vectors of texts, computed once and kept, some hundred texts at a time."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ class NoVectors(Exception):
 
 
 def vectors_of(texts: Sequence[str], threads: int, build: bool) -> np.ndarray:
-    """Return unit vectors (texts, 384) in float32; pieces that are kept are not computed again.
+    """Return unit vectors (texts, 384) in float32; those that are kept are not computed again.
 
     Raises:
         NoVectors: some are missing, and so is MiniLM's environment.
         SideError: MiniLM failed.
     """
-    pieces = [texts[start : start + _TOGETHER] for start in range(0, len(texts), _TOGETHER)]
-    files = [_file(piece) for piece in pieces]
-    missing = [place for place, file in enumerate(files) if not file.exists()]
-    if missing:
+    known = _kept()
+    missing = [text for text in dict.fromkeys(texts) if _key(text) not in known]
+    pieces = [missing[start : start + _TOGETHER] for start in range(0, len(missing), _TOGETHER)]
+    if pieces:
         with minilm_worker(threads, build) as worker:
-            for done, place in enumerate(missing, start=1):
-                seconds = embed(worker, pieces[place], files[place])["seconds"]
-                print(f"vectors {done}/{len(missing)}: {seconds:.1f} s", flush=True)
-    return np.concatenate([np.load(file) for file in files])
+            for done, piece in enumerate(pieces, start=1):
+                seconds = _keep(worker, piece)
+                print(f"vectors {done}/{len(pieces)}: {seconds:.1f} s", flush=True)
+        known = _kept()
+    return np.stack([known[_key(text)] for text in texts])
 
 
 def minilm_worker(threads: int, build: bool) -> Worker:
@@ -65,6 +66,23 @@ def embed(worker: Worker, texts: Sequence[str], out: Path) -> dict[str, float]:
         given.unlink()
 
 
-def _file(texts: Sequence[str]) -> Path:
-    told = json.dumps([DTYPE, *texts]).encode()
-    return FOLDER / f"{hashlib.sha256(told).hexdigest()[:16]}.npy"
+def _keep(worker: Worker, piece: Sequence[str]) -> float:
+    """Compute and keep some vectors, whose file appears last; return the seconds."""
+    keys = [_key(text) for text in piece]
+    file = FOLDER / f"{hashlib.sha256(''.join(keys).encode()).hexdigest()[:16]}.npy"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    file.with_suffix(".keys").write_text("\n".join(keys), encoding="utf-8")
+    return embed(worker, piece, file)["seconds"]
+
+
+def _kept() -> dict[str, np.ndarray]:
+    """Return all vectors that are kept."""
+    known: dict[str, np.ndarray] = {}
+    for file in FOLDER.glob("[!.]*.npy"):
+        keys = file.with_suffix(".keys").read_text(encoding="utf-8").split("\n")
+        known.update(zip(keys, np.load(file), strict=True))
+    return known
+
+
+def _key(text: str) -> str:
+    return hashlib.sha256(f"{DTYPE} {text}".encode()).hexdigest()[:24]

@@ -64,7 +64,11 @@ def a_draw() -> Draw:
 
 def test_vectors_stand_in_the_order_of_their_texts(fake: FakeMiniLM):
     texts = ["o" * n for n in range(10)]
-    assert vectors.vectors_of(texts, 1, build=False).tolist() == [[n, n] for n in range(10)]
+    vectors.vectors_of(texts[5:8], 1, build=False)
+    mixed = [*texts, *texts[::-1]]
+    found = vectors.vectors_of(mixed, 1, build=False)
+    assert found.tolist() == [[len(text)] * 2 for text in mixed]
+    assert fake.orders == 1 + 2  # seven were missing, four go together
 
 
 def test_vectors_that_are_kept_are_not_computed_again(fake: FakeMiniLM):
@@ -79,7 +83,7 @@ def test_vectors_that_are_kept_are_not_computed_again(fake: FakeMiniLM):
     assert fake.orders == 1
     vectors.vectors_of([*texts[:9], "another"], 1, build=False)
     assert fake.orders == 2
-    assert {file.suffix for file in vectors.FOLDER.iterdir()} == {".npy"}
+    assert {file.suffix for file in vectors.FOLDER.iterdir()} == {".npy", ".keys"}
 
 
 def test_a_regression_on_vectors_learns_and_counts_what_its_vectors_cost(fake: FakeMiniLM):
