@@ -28,6 +28,7 @@ from steadfit.recipe.network import Reading, train_network
 from steadfit.recipe.settings import ClassifierSettings, LanguageModelSettings
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.text.tokenizer import Tokenizer
+from steadfit.training.history import History
 
 BOTH = "both"
 
@@ -116,14 +117,17 @@ def train_ensemble(
         simple = _nbsvm(corpus.part(TRAIN)).probabilities(valid.texts)
         blend = fit_blend(tempered(mean, scale), simple, codes, recipe.blend)
         linear = _nbsvm(corpus) if blend.weight < 1 else None
+    seconds = _seconds(networks)
     if recipe.refit:
         networks = tuple(_network(corpus, recipe, *way, folder / "all", None) for way in ways)
+        seconds += _seconds(networks)
     details = {
         "data": described(corpus),
         "figures": held_out_figures(tempered(mean, scale), codes, blend),
         "language_model": {
             DIRECTIONS[way]: encoder.figures for encoder, way in ways if encoder.figures
         },
+        "training_seconds": round(seconds, 1),
         "recipe": asdict(replace(recipe, base=None if recipe.base is None else str(recipe.base))),
     }
     weight = 1.0 if blend is None else blend.weight
@@ -163,15 +167,27 @@ def _network(
     store, vocab = prepare_tokens(corpus, vocab=vocab, classes=corpus.classes)
     reading = Reading(store, vocab, encoder.place, recipe.sizes, backwards)
     rows = np.arange(len(store)) if side is None else store.rows(side)
+    history = History()
     model = train_network(
-        reading, rows, recipe.classifier, seed=recipe.seed, checkpoints=folder / _named(backwards)
+        reading,
+        rows,
+        recipe.classifier,
+        seed=recipe.seed,
+        checkpoints=folder / _named(backwards),
+        history=history,
     )
-    return SavedModel(model.eval(), Tokenizer.of(vocab), corpus.classes, backwards)
+    figures = {"training_seconds": round(sum(epoch.seconds for epoch in history.epochs), 1)}
+    tokenizer = Tokenizer.of(vocab)
+    return SavedModel(model.eval(), tokenizer, corpus.classes, backwards, metrics=figures)
 
 
 def _nbsvm(corpus: Corpus) -> LinearModel:
     assert corpus.labels is not None
     return fit_nbsvm(corpus.texts, corpus.labels, classes=corpus.classes, calibrated=True)
+
+
+def _seconds(networks: Sequence[SavedModel]) -> float:
+    return sum(one.metrics["training_seconds"] for one in networks)
 
 
 def _named(backwards: bool) -> str:
