@@ -40,6 +40,8 @@ class TextClassifier(nn.Module):
         head_bias: False leaves the biases of the head's linear layers out, as fastai 2 does;
             fastai 1 has them.
         generator: draws the first weights; None is PyTorch's own.
+        multi_label: a document may have several of the classes, or none: each has a probability of
+            its own.
 
     Raises:
         DataError: fewer than two classes, `bptt` or `grad_tokens` below one.
@@ -53,6 +55,7 @@ class TextClassifier(nn.Module):
         grad_tokens: int = 1400,
         head_bias: bool = True,
         generator: Generator | None = None,
+        multi_label: bool = False,
     ) -> None:
         super().__init__()
         if n_classes < 2 or bptt < 1 or grad_tokens < 1:
@@ -65,6 +68,7 @@ class TextClassifier(nn.Module):
         self.bptt = bptt
         self.grad_tokens = grad_tokens
         self.head_bias = head_bias
+        self.multi_label = multi_label
         self.encoder = AWDLSTM(config, generator)
         self.head = Head(
             nn.BatchNorm1d(3 * config.emb_sz),
@@ -150,6 +154,10 @@ class TextClassifier(nn.Module):
         with torch.autocast(pooled.device.type, enabled=False):
             logits: Tensor = self.head(pooled.to(dtype), generator)
         return logits
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Return what the logits `(documents, classes)` say, as probabilities of each class."""
+        return logits.sigmoid() if self.multi_label else logits.softmax(dim=1)
 
     def layer_groups(self) -> list[list[nn.Module]]:
         """Return what freezing and learning rates go by: embedding, each LSTM, head."""

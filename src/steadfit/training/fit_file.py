@@ -71,6 +71,7 @@ def fingerprint(run: Run, callbacks: Sequence[Callback]) -> dict[str, Any]:
     return {
         **plan,
         "penalties": asdict(run.objective.penalties),
+        **run.objective.settings(),
         "model": _settings(run.objective.model),
         "trained": [name for name, p in run.model.named_parameters() if p.requires_grad],
         "weights": _digest(run.model.state_dict()),

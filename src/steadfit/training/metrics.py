@@ -18,13 +18,17 @@ class Evaluation(NamedTuple):
     loss: float  # nats a target
     targets: int
     hits: int
-    labels: Tensor | None  # (documents,) in the order of `rows`
+    labels: Tensor | None  # (documents,), or (documents, classes) of 0 and 1; ordered as `rows`
     probabilities: Tensor | None  # (documents, classes)
     rows: Tensor | None  # (documents,) numbers in the token store
 
     @property
     def accuracy(self) -> float:
-        """Share of targets that got the largest score."""
+        """Share of targets that got the largest score.
+
+        Where documents may have several classes, share of right answers, yes or no, over all
+        documents and classes; for whole sets take `sklearn.metrics.accuracy_score`.
+        """
         return self.hits / self.targets
 
 
@@ -49,6 +53,8 @@ def as_metrics(given: AnyMetric | Sequence[AnyMetric], labelled: bool = True) ->
     """Accept one or several metrics: `Metric`s, or functions of scikit-learn's form.
 
     Such a function takes `(labels, predicted)`, the numbers of the classes, and returns a number.
+    Where documents may have several classes, both are tables of 0 and 1, (documents, classes), and
+    what has a probability above a half is predicted.
 
     Raises:
         DataError: something else was given, or a function where documents have no labels.
@@ -76,8 +82,11 @@ def _as_metric(given: AnyMetric, labelled: bool) -> Metric:
     def compute(evaluation: Evaluation) -> float:
         assert evaluation.probabilities is not None
         assert evaluation.labels is not None
-        predicted = evaluation.probabilities.argmax(dim=1)
-        return float(function(evaluation.labels.numpy(), predicted.numpy()))
+        if evaluation.labels.ndim == 2:
+            predicted = (evaluation.probabilities > 0.5).long()
+        else:
+            predicted = evaluation.probabilities.argmax(dim=1)
+        return float(function(evaluation.labels.long().numpy(), predicted.numpy()))
 
     return Metric(_name(function), compute)
 

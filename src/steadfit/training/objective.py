@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from steadfit.core.errors import DataError
@@ -13,6 +12,8 @@ from steadfit.data.lm_stream import LMBatch
 from steadfit.models.classifier import TextClassifier
 from steadfit.models.language_model import LanguageModel
 from steadfit.models.outputs import DocumentWindow, State, detach_state
+from steadfit.training.class_loss import ClassLoss
+from steadfit.training.devices import device_of
 from steadfit.training.penalty_terms import Penalties, PenaltyTally, Sizes
 
 
@@ -33,7 +34,7 @@ class Scores(NamedTuple):
     """A batch judged without gradients."""
 
     losses: Tensor  # (targets,) nats
-    hits: Tensor  # (targets,) bool
+    hits: Tensor  # (targets,) bool; of a document with several classes, one for each class
     probabilities: Tensor | None  # (documents, classes)
     state: State | None
 
@@ -75,23 +76,57 @@ class LanguageModelObjective(nn.Module):
         scores = self.model.scores(out.dropped, batch.targets)
         return Scores(scores.losses, scores.hits, None, out.state)
 
+    def settings(self) -> dict[str, Any]:
+        """Return what decides how a step goes beside the penalties, as plain JSON values."""
+        return {}
+
 
 class ClassifierObjective(nn.Module):
     """Cross-entropy of the class, in nats a document, with penalties on the last layer.
 
     A classifier has no dropout behind its last recurrent layer, so AR reads the plain outputs,
     as in fastai. Pairs of steps across the border of two windows count.
+
+    Weights, of classes and of a batch's documents, and smoothing are those of `ClassLoss`. They
+    weigh the loss and not the penalties, and training alone: `score` judges all documents alike.
+
+    Args:
+        model: what trains.
+        penalties: on its states.
+        class_weights: (classes,); see also `steadfit.training.class_weights.balanced_weights`.
+        label_smoothing: how much of a target is spread over all classes.
+        multi_label: whether documents may have several classes, or none; it is the model's where it
+            is not given.
+
+    Raises:
+        DataError: weights or smoothing are none, or `multi_label` is not what the model was made
+            for.
     """
 
-    def __init__(self, model: TextClassifier, penalties: Penalties) -> None:
+    def __init__(
+        self,
+        model: TextClassifier,
+        penalties: Penalties,
+        *,
+        class_weights: Tensor | None = None,
+        label_smoothing: float = 0.0,
+        multi_label: bool | None = None,
+    ) -> None:
         super().__init__()
+        if multi_label not in (None, model.multi_label):
+            raise DataError(
+                f"multi_label is {multi_label!r}, but the model was made with "
+                f"multi_label={model.multi_label}; give both the same."
+            )
         self.model = model
         self.penalties = penalties
+        loss = ClassLoss(model.n_classes, class_weights, label_smoothing, model.multi_label)
+        self.loss = loss.to(device_of(model))
 
     def sizes(self, batch: DocumentBatch) -> Sizes:
         """Return over how much this batch's means are taken."""
-        rows = len(batch.lengths)
-        return Sizes(targets=rows, steps=int(batch.lengths.sum()), rows=rows)
+        rows, steps = len(batch.lengths), int(batch.lengths.sum())
+        return Sizes(targets=rows, steps=steps, rows=rows, weight=self.loss.weight(batch))
 
     def forward(
         self,
@@ -111,23 +146,19 @@ class ClassifierObjective(nn.Module):
             tally.add(window.hidden, window.hidden, window.lengths, window.previous)
 
         logits = self.model(batch.tokens, batch.lengths, observe, generator).float()
-        loss = F.cross_entropy(logits, _labels(batch), reduction="sum")
-        return StepResult(loss / sizes.targets, tally.values(sizes), None)
+        # Where all documents of a step weigh nothing, their sum is zero already.
+        loss = self.loss(logits, batch) / (sizes.weight or 1.0)
+        return StepResult(loss, tally.values(sizes), None)
 
     def score(self, batch: DocumentBatch, state: State | None) -> Scores:
         """Judge every document of the batch."""
         logits = self.model(batch.tokens, batch.lengths).float()
-        labels = _labels(batch)
-        losses = F.cross_entropy(logits, labels, reduction="none")
-        return Scores(losses, logits.argmax(dim=1) == labels, logits.softmax(dim=1), None)
+        losses, hits = self.loss.judge(logits, batch)
+        return Scores(losses, hits, self.model.probabilities(logits), None)
+
+    def settings(self) -> dict[str, Any]:
+        """Return what decides how a step goes beside the penalties, as plain JSON values."""
+        return self.loss.settings()
 
 
 Objective = LanguageModelObjective | ClassifierObjective
-
-
-def _labels(batch: DocumentBatch) -> Tensor:
-    if batch.labels is None:
-        raise DataError(
-            "These documents have no labels, so there is no loss; label them, or use a Predictor."
-        )
-    return batch.labels

@@ -34,10 +34,16 @@ class Sizes(NamedTuple):
     targets: int  # tokens of a language model, documents of a classifier
     steps: int  # real steps of all rows
     rows: int
+    weight: float = 0.0  # of a classifier's documents: what their losses are divided by
 
     def plus(self, other: Sizes) -> Sizes:
         """Return the sizes of two micro-batches together."""
-        return Sizes(*(a + b for a, b in zip(self, other, strict=True)))
+        return Sizes(
+            self.targets + other.targets,
+            self.steps + other.steps,
+            self.rows + other.rows,
+            self.weight + other.weight,
+        )
 
 
 class PenaltyTally:
