@@ -6,9 +6,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-from steadfit.core.checks import number, whole_number
+from torch import Tensor
+
+from steadfit.core.checks import number, whole_number, yes_or_no
 from steadfit.core.errors import DataError
-from steadfit.files.tensors import load_weights, save_tensors
+from steadfit.files.tensors import fill, load_weights, save_tensors, without_ties
 from steadfit.training.events import Callback
 from steadfit.training.run import Run
 
@@ -77,6 +79,10 @@ class EarlyStopping(_Monitor):
 
     As in fastai: with 0, the first epoch that is no better than the best is the last one; with 2,
     the third in a row. A figure that is not a number is no better than any.
+
+    With `restore_best` the fit ends with the weights of the best epoch, whether it was stopped or
+    ran through; where no epoch was better than none, with the last ones. They are kept in memory
+    and in the checkpoints, so that a fit that is gone on with has them too.
     """
 
     def __init__(
@@ -85,22 +91,39 @@ class EarlyStopping(_Monitor):
         patience: int = 0,
         larger_is_better: bool | None = None,
         min_delta: float = 0.0,
+        restore_best: bool = False,
     ) -> None:
         super().__init__(monitor, larger_is_better, min_delta)
         self.patience = whole_number("patience", patience)
+        self.restore_best = yes_or_no("restore_best", restore_best)
         self.waited = 0
+        self._kept: dict[str, Tensor] = {}
 
     def on_fit_begin(self, run: Run) -> None:
         super().on_fit_begin(run)
         self.waited = 0
+        self._kept = {}
 
     def on_epoch_end(self, run: Run) -> None:
-        self.waited = 0 if self.improved(run) else self.waited + 1
+        if self.improved(run):
+            self.waited = 0
+            if self.restore_best:
+                weights = without_ties(run.model.state_dict())
+                self._kept = {name: value.clone() for name, value in weights.items()}
+            return
+        self.waited += 1
         if self.waited > self.patience:
             run.stop(f"{self.monitor} has not improved for {self.waited} epochs")
 
+    def on_fit_end(self, run: Run) -> None:
+        if self._kept:
+            fill(run.model, self._kept)
+        self._kept = {}  # as much memory as the model
+
     def describe(self) -> dict[str, Any]:
-        return {**super().describe(), "patience": self.patience}
+        # Named only where it is wished for, so that fits begun before it was known can go on.
+        restoring = {"restore_best": True} if self.restore_best else {}
+        return {**super().describe(), "patience": self.patience, **restoring}
 
     def state_dict(self) -> dict[str, Any]:
         return {**super().state_dict(), "waited": self.waited}
@@ -108,6 +131,14 @@ class EarlyStopping(_Monitor):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
         self.waited = state["waited"]
+        self._kept = {}
+
+    def tensors(self) -> dict[str, Tensor]:
+        return dict(self._kept)
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        # A copy, since those of a checkpoint keep its whole file in memory.
+        self._kept = {name: value.clone() for name, value in tensors.items()}
 
 
 class BestModel(_Monitor):

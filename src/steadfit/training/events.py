@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor
+
 if TYPE_CHECKING:
     from steadfit.training.run import Run
 
@@ -13,7 +15,8 @@ class Callback:
     """A listener to a fit; override the moments you need.
 
     `run` gives the model, the plan, the history so far, and `run.stop(reason)`. What a callback
-    must remember over a resumed run it returns from `state_dict` as plain JSON values.
+    must remember over a resumed run it returns from `state_dict` as plain JSON values, and from
+    `tensors` as tensors.
     """
 
     def on_fit_begin(self, run: Run) -> None:
@@ -44,6 +47,13 @@ class Callback:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` returned, also of a fit that is not run again."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what must survive an interruption as tensors: each checkpoint holds them all."""
+        return {}
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Take back what `tensors` returned; called behind `load_state_dict`, if there are any."""
 
     def rewind(self) -> None:
         """After `load_state_dict`: the fit goes on from there, so undo what was written since."""

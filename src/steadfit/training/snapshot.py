@@ -38,6 +38,9 @@ def snapshot(run: Run, callbacks: Sequence[Callback]) -> Checkpoint:
     for number, moments in run.optimizer.state_dict()["state"].items():
         for name, value in moments.items():
             tensors[f"optimizer.{number}.{name}"] = torch.as_tensor(value)
+    for number, one in enumerate(callbacks):
+        for name, value in one.tensors().items():
+            tensors[f"callbacks.{number}.{name}"] = value
     for number, (h, c) in enumerate(state.recurrent or ()):
         tensors[f"recurrent.{number}.h"], tensors[f"recurrent.{number}.c"] = h, c
     values = {
@@ -99,8 +102,12 @@ def callbacks_state(callbacks: Sequence[Callback]) -> list[list[Any]]:
     return states
 
 
-def restore_callbacks(callbacks: Sequence[Callback], saved: Sequence[Sequence[Any]]) -> None:
-    """Give each callback back its state.
+def restore_callbacks(
+    callbacks: Sequence[Callback],
+    saved: Sequence[Sequence[Any]],
+    tensors: dict[str, Tensor] | None = None,
+) -> None:
+    """Give each callback back its state, and what `tensors` of a checkpoint are its own.
 
     Raises:
         FileFormatError: the states are of other callbacks.
@@ -110,6 +117,9 @@ def restore_callbacks(callbacks: Sequence[Callback], saved: Sequence[Sequence[An
             if name != type(one).__name__:
                 raise ValueError(f"{name} instead of {type(one).__name__}")
             one.load_state_dict(state)
+        for number, one in enumerate(callbacks):
+            if kept := _below(tensors or {}, f"callbacks.{number}."):
+                one.load_tensors(kept)
     except (LookupError, TypeError, ValueError) as error:
         raise FileFormatError(
             f"A checkpoint's callbacks are not those of this fit ({error!r}). Start again with an "

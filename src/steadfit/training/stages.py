@@ -70,7 +70,7 @@ class Stages:
             found = newest_checkpoint(stage.folder)
         if found is not None and found.values["place"]["finished"]:
             restore(run, found)
-            restore_callbacks(callbacks, found.values["callbacks"])
+            restore_callbacks(callbacks, found.values["callbacks"], found.tensors)
             keep_newest(stage.folder, found.values["ordinal"], keep=1)
             say(f"Fit {stage.number} was finished before and is not run again ({stage.folder}).")
         elif found is not None:
@@ -104,7 +104,7 @@ class Stage:
         if self.found is not None:
             # After on_fit_begin, which may change weights.
             restore(self.run, self.found)
-            restore_callbacks(self.callbacks, self.found.values["callbacks"])
+            restore_callbacks(self.callbacks, self.found.values["callbacks"], self.found.tensors)
             self.rewind()
             self.found = None  # its tensors need as much memory as the model and its optimizer
         try:
