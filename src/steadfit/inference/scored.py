@@ -1,0 +1,243 @@
+"""A table scored row by row: its columns, and beside them labels and probabilities."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from steadfit.core.checks import a_path, yes_or_no
+from steadfit.core.console import note
+from steadfit.core.errors import DataError, DiskError
+from steadfit.core.lock import process_lock_or
+from steadfit.core.progress import progress
+from steadfit.inference.score_part import Part, fingerprint
+from steadfit.inference.score_rows import Asked, Block, Probabilities, all_columns, scored_blocks
+from steadfit.inference.score_writers import (
+    OUT_FORMATS,
+    header,
+    parquet_types,
+    row_writer,
+    write_parquet,
+)
+from steadfit.text.fields import text_columns
+from steadfit.text.stream_lines import STANDARD_INPUT
+from steadfit.text.table_rows import CSV, FORMAT_OF, JSONL, PARQUET, Rows, rows
+
+STANDARD_OUTPUT = "-"
+
+
+class Scored(NamedTuple):
+    """Rows written, how many of them by an earlier run that was stopped, how many unlabelled."""
+
+    rows: int
+    from_before: int
+    abstained: int
+
+
+def score_file(
+    probabilities: Probabilities,
+    classes: Sequence[str],
+    source: str | Path,
+    out: str | Path,
+    text: str | Sequence[str] = "text",
+    *,
+    model: str = "",
+    batch: int = 1024,
+    abstain_below: float | None = None,
+    prefix: str = "",
+    overwrite: bool = False,
+    overwrite_columns: bool = False,
+    missing_as_empty: bool = False,
+    format: str | None = None,
+    out_format: str | None = None,
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+    quotes: bool = True,
+    say: Callable[[str], None] = note,
+) -> Scored:
+    """Write each record of `source` to `out`, in order, with a label and probabilities.
+
+    The columns of the source come first, as they are, then `label`, `probability` and `p_CLASS` for
+    each class, with seven digits. Some thousand rows are held at a time. `out` is UTF-8 and appears
+    when it is whole; until then the rows stand in `OUT.part`, and a run that was stopped goes on
+    from there when it is started again, to the same bytes as one that was not, unless source, model
+    or settings have changed. From standard input, or to standard output, nothing is gone on with.
+
+    Args:
+        probabilities: of `batch` texts or fewer to `(texts, classes)`.
+        classes: names of the classes.
+        source: as in `steadfit.text.table_rows.rows`, "-" for standard input.
+        out: a `.csv`, `.tsv`, `.jsonl` or `.parquet` file, or "-" for standard output.
+        text: the column of the texts; of several, each row's are joined as fields.
+        model: what tells this model from another, such as a checksum of its weights.
+        batch: rows scored together; fewer where texts are long.
+        abstain_below: leave the label empty where the probability of the likeliest class is lower.
+        prefix: stands before the names of the new columns.
+        overwrite: replace a file that is there.
+        overwrite_columns: replace columns of the source that have the name of a new one.
+        missing_as_empty: score a row without a text as an empty one, instead of refusing it.
+        format: of the source, as in `rows`.
+        out_format: "csv", "tsv", "jsonl" or "parquet"; by the suffix of `out` if not given, for
+            standard output CSV.
+        encoding: of the source.
+        delimiter: as in `rows`.
+        quotes: as in `rows`.
+        say: is told what happens to an earlier part, and how to go on after an error or Ctrl-C.
+
+    Raises:
+        DataError: an argument that is none; a file that is there, or being written by another
+            process; columns with one name; a row that cannot be read or has no text (the rows
+            before it are kept); probabilities that are none; a source that changed meanwhile.
+        DiskError: when the disk refuses, for one that it is full; the rows so far are kept.
+        MissingExtraError: Parquet without polars.
+    """
+    asked = Asked(
+        text_columns(text),
+        tuple(classes),
+        batch,
+        abstain_below,
+        prefix,
+        overwrite_columns,
+        missing_as_empty,
+    )
+    kind = _out_format(out, out_format)
+    yes_or_no("overwrite", overwrite)
+    target = None if str(out) == STANDARD_OUTPUT else a_path("out", out).expanduser()
+    if target is not None and target.exists() and not overwrite:
+        raise DataError(f"{target} is there already; name another file, or say overwrite")
+    table = rows(source, format, encoding, delimiter, quotes)
+    if table.columns:  # JSON lines without a line have none
+        table.require(asked.texts)
+    job = _Job(table, asked, probabilities, kind, all_columns(table, asked))
+    if target is None:
+        return _to_standard_output(job)
+    settings = {**asdict(asked), "format": kind, "reading": [table.format, encoding, delimiter]}
+    run = {"model": model, "columns": job.columns, "settings": settings}
+    with _alone(target):
+        return _to_file(job, target, None if str(source) == STANDARD_INPUT else run, say)
+
+
+class _Sink(Protocol):
+    rows: int
+    abstained: int
+
+    def write(self, data: bytes, rows: int, abstained: int) -> None: ...
+
+
+class _Job:
+    """All rows of a table on their way into a sink."""
+
+    def __init__(
+        self,
+        table: Rows,
+        asked: Asked,
+        probabilities: Probabilities,
+        kind: str,
+        columns: list[str],
+    ) -> None:
+        self.table, self.kind, self.columns = table, kind, columns
+        self.types: dict[str, Any] = {}
+        if kind == PARQUET:
+            self.types = parquet_types(columns, table.types, asked.columns[1:])
+        allowed = None if kind == JSONL else columns
+        self._blocks = partial(scored_blocks, table, asked, probabilities, allowed)
+        self._row = row_writer(kind, columns)
+
+    def run(self, sink: _Sink) -> None:
+        if not sink.rows:
+            sink.write(header(self.kind, self.columns).encode(), 0, 0)
+        blocks = self._blocks(sink.rows)
+        for block in progress(blocks, f"scoring {self.table.path.name}"):
+            sink.write(self._bytes(block), len(block.records), block.abstained)
+
+    def _bytes(self, block: Block) -> bytes:
+        try:
+            return "".join(map(self._row, block.records)).encode()
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"{self.table.path}: among the {len(block.records):,} rows up to number "
+                f"{self.table.number:,} one holds half of a surrogate pair, which no file can "
+                "hold; repair it"
+            ) from error
+
+
+def _to_file(
+    job: _Job, out: Path, run: dict[str, Any] | None, say: Callable[[str], None]
+) -> Scored:
+    before = None if run is None else fingerprint(job.table)
+    part = Part(out, None if run is None else {"source": before, **run}, say)
+    from_before = part.rows
+    try:
+        job.run(part)
+        if before is not None and fingerprint(job.table) != before:
+            raise DataError(
+                f"{job.table.path} was changed meanwhile; score a copy that stays as it is"
+            )
+        convert = partial(write_parquet, types=job.types) if job.kind == PARQUET else None
+        part.finish(convert)
+    except BaseException:
+        part.keep()
+        if part.rows:
+            how = "standard input cannot be read again" if run is None else "run the same to go on"
+            say(f"stopped; {part.rows:,} scored rows are kept in {part.path}: {how}")
+        raise
+    finally:
+        job.table.close()
+    return Scored(part.rows, from_before, part.abstained)
+
+
+class _Standard:
+    """Standard output."""
+
+    def __init__(self) -> None:
+        self.rows = self.abstained = 0
+
+    def write(self, data: bytes, rows: int, abstained: int) -> None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        self.rows += rows
+        self.abstained += abstained
+
+
+def _to_standard_output(job: _Job) -> Scored:
+    sink = _Standard()
+    try:
+        job.run(sink)
+    except BrokenPipeError:
+        # Who reads has enough. What Python still holds would fail again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        raise DiskError(f"standard output cannot be written: {error}", error.errno) from error
+    return Scored(sink.rows, 0, sink.abstained)
+
+
+def _out_format(out: str | Path, out_format: str | None) -> str:
+    standard = str(out) == STANDARD_OUTPUT
+    kind = out_format or (CSV if standard else FORMAT_OF.get(Path(out).suffix.lower()))
+    if kind not in OUT_FORMATS:
+        raise DataError(
+            f"{out}: a file ending so cannot be written; accepted are .csv, .tsv, .jsonl and "
+            f".parquet, or out_format, one of {', '.join(OUT_FORMATS)}"
+        )
+    if standard and kind == PARQUET:
+        raise DataError("Parquet cannot be written to standard output; name a file")
+    return kind
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keep other processes from writing the same part."""
+    lock = out.with_name(f".{out.name}.lock")
+    busy = DataError(f"{out} is being written by another process; name another file, or wait")
+    with process_lock_or(busy, lock):
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows deletes no file that is open
+                lock.unlink(missing_ok=True)  # nobody waits for it: others were told at once

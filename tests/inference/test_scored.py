@@ -1,0 +1,440 @@
+"""Scored tables: every row once and in order, the same bytes whatever interrupts, few rows held."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import json
+import os
+import sys
+import tracemalloc
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from steadfit.core.errors import DataError, DiskError
+from steadfit.core.lock import process_lock_or
+from steadfit.inference import score_part, score_rows
+from steadfit.inference.scored import Scored, score_file
+
+CLASSES = ["neg", "pos"]
+
+
+def by_length(texts: Sequence[str]) -> np.ndarray:
+    """Give a text of n characters n % 5 + 1 to n % 3 + 1."""
+    found = np.array([[len(text) % 5 + 1, len(text) % 3 + 1] for text in texts], float)
+    return found / found.sum(axis=1, keepdims=True)
+
+
+class Stops:
+    """Raises at the block of a number, from 0."""
+
+    def __init__(self, at: int, error: BaseException) -> None:
+        self.calls, self.at, self.error = 0, at, error
+        self.texts: list[str] = []
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        self.calls += 1
+        if self.calls > self.at:
+            raise self.error
+        self.texts += texts
+        return by_length(texts)
+
+
+def table(folder: Path, rows: int = 50) -> Path:
+    path = folder / "in.csv"
+    path.write_text(
+        "id,text\n" + "".join(f'{n},"{"x" * (n % 7)}, ""{n}""\n"\n' for n in range(rows))
+    )
+    return path
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def score(tmp_path: Path, said: list[str]) -> Callable[..., Scored]:
+    def score(
+        probabilities: Any = by_length, source: Any = None, out: str = "out.csv", **given: Any
+    ) -> Scored:
+        source = tmp_path / "in.csv" if source is None else source
+        options = {"batch": 8, "say": said.append, **given}
+        target = out if out == "-" else tmp_path / out
+        return score_file(probabilities, CLASSES, source, target, **options)
+
+    return score
+
+
+def test_rows_keep_their_columns_and_order_and_get_what_the_model_says(tmp_path, score):
+    source = table(tmp_path)
+    assert score() == Scored(50, 0, 0)
+    found = read(tmp_path / "out.csv")
+    assert [(row["id"], row["text"]) for row in found] == [
+        (row["id"], row["text"]) for row in read(source)
+    ]
+    assert list(found[0]) == ["id", "text", "label", "probability", "p_neg", "p_pos"]
+    for row in found:
+        expected = by_length([row["text"]])[0]
+        assert [float(row["p_neg"]), float(row["p_pos"])] == pytest.approx(expected, abs=1e-6)
+        assert row["label"] == CLASSES[int(expected.argmax())]
+        assert float(row["probability"]) == pytest.approx(expected.max(), abs=1e-6)
+    assert sorted(os.listdir(tmp_path)) == ["in.csv", "out.csv"]
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "parquet"])
+@pytest.mark.parametrize("at", [1, 3, 6])
+def test_stopped_at_any_block_and_run_again_gives_the_same_bytes(tmp_path, score, said, ending, at):
+    if ending == "parquet":
+        pytest.importorskip("polars")
+    table(tmp_path)
+    score(out=f"whole.{ending}")
+    broken = Stops(at, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        score(broken, out=f"out.{ending}")
+    assert not (tmp_path / f"out.{ending}").exists()
+    assert f"{8 * at} scored rows are kept in" in said[-1]
+    rest = Stops(99, KeyboardInterrupt())
+    assert score(rest, out=f"out.{ending}") == Scored(50, 8 * at, 0)
+    assert f"going on after the {8 * at} rows" in said[-1]
+    assert len(rest.texts) == 50 - 8 * at  # nothing is scored twice
+    whole, again = (tmp_path / f"{name}.{ending}" for name in ("whole", "out"))
+    assert again.read_bytes() == whole.read_bytes()
+    assert sorted(os.listdir(tmp_path)) == sorted(["in.csv", whole.name, again.name])
+
+
+def test_a_process_that_is_killed_loses_what_stands_behind_its_last_state(tmp_path, score):
+    table(tmp_path)
+    score(out="whole.csv")
+    with pytest.raises(KeyboardInterrupt):
+        score(Stops(3, KeyboardInterrupt()))
+    with open(tmp_path / "out.csv.part", "ab") as part:
+        part.write(b'24,"half a ro')
+    assert score().from_before == 24
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_long_texts_cut_a_block_where_they_did_before(tmp_path, score, monkeypatch):
+    monkeypatch.setattr(score_rows, "_CHARACTERS", 40)
+    table(tmp_path)
+    score(out="whole.csv")
+    sizes: list[int] = []
+
+    def noted(texts: Sequence[str]) -> np.ndarray:
+        sizes.append(len(texts))
+        if len(sizes) == 4:
+            raise KeyboardInterrupt
+        return by_length(texts)
+
+    with pytest.raises(KeyboardInterrupt):
+        score(noted)
+    score(noted)
+    assert max(sizes) < 8
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"model": "b"}, "another model"),
+        ({"batch": 4}, "another settings"),
+        ({"prefix": "new_"}, "another columns, settings"),
+        ("source", "another source"),
+        ("state", "is damaged"),
+        ("part", "is damaged"),
+    ],
+)
+def test_another_source_model_or_setting_begins_anew(tmp_path, score, said, change, told):
+    source = table(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        score(Stops(3, KeyboardInterrupt()), model="a")
+    given = {"model": "a", **(change if isinstance(change, dict) else {})}
+    if change == "source":
+        source.write_text(source.read_text().replace('"x', '"y'))
+    elif change == "state":
+        state = tmp_path / "out.csv.part.json"
+        state.write_text(state.read_text().replace('"rows": 24', '"rows": 16'))
+    elif change == "part":
+        (tmp_path / "out.csv.part").write_bytes(b"id")
+    assert score(**given).from_before == 0
+    assert any(told in line and "scored again" in line for line in said)
+    score(out="whole.csv", **given)
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_a_row_that_cannot_be_read_keeps_those_before_it(tmp_path, score, said):
+    source = table(tmp_path, 20)
+    with open(source, "a") as file:
+        file.write("1,2,3\n")
+    with pytest.raises(DataError, match=r"line 42: 3 fields"):
+        score()
+    assert "16 scored rows are kept" in said[-1]
+
+
+def test_an_error_before_the_first_row_leaves_nothing(tmp_path, score, said):
+    table(tmp_path)
+    with pytest.raises(RuntimeError, match="broken"):
+        score(Stops(0, RuntimeError("broken")))
+    assert os.listdir(tmp_path) == ["in.csv"]
+    assert said == []
+
+
+def test_a_source_that_changes_meanwhile_is_refused(tmp_path, score):
+    source = table(tmp_path)
+
+    def changing(texts: Sequence[str]) -> np.ndarray:
+        os.utime(source, ns=(1, 1))
+        return by_length(texts)
+
+    with pytest.raises(DataError, match="was changed meanwhile"):
+        score(changing)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_full_disk_keeps_the_rows_and_the_next_run_goes_on(tmp_path, score, said):
+    resource = pytest.importorskip("resource")
+    table(tmp_path, 200)  # or the state would be larger than it
+    score(out="whole.csv")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    whole = (tmp_path / "whole.csv").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (whole * 2 // 3, hard))
+    try:
+        with pytest.raises(DiskError, match=r"out\.csv\.part could not be written: File too large"):
+            score()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "are kept in" in said[-1]
+    assert 100 < score().from_before < 200
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_disk_that_is_full_at_the_end_says_so(tmp_path, score, monkeypatch, ending):
+    pytest.importorskip("polars")
+    table(tmp_path)
+
+    replace = os.replace
+
+    def full(old: Path, new: Path) -> None:
+        if Path(new).name == f"out.{ending}":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(old, new)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        with pytest.raises(DiskError, match="free some space") as caught:
+            score(out=f"out.{ending}")
+    assert caught.value.errno == errno.ENOSPC
+    assert score(Stops(0, RuntimeError()), out=f"out.{ending}").from_before == 50
+
+
+def test_a_file_that_is_there_stays_unless_it_may_be_replaced(tmp_path, score):
+    table(tmp_path)
+    (tmp_path / "out.csv").write_text("mine")
+    with pytest.raises(DataError, match="is there already; name another file, or say overwrite"):
+        score()
+    with pytest.raises(KeyboardInterrupt):
+        score(Stops(2, KeyboardInterrupt()), overwrite=True)
+    assert (tmp_path / "out.csv").read_text() == "mine"
+    score(overwrite=True)
+    assert len(read(tmp_path / "out.csv")) == 50
+
+
+def test_two_processes_do_not_write_one_file(tmp_path, score):
+    table(tmp_path)
+    with (
+        process_lock_or(RuntimeError(), tmp_path / ".out.csv.lock"),
+        pytest.raises(DataError, match="is being written by another process"),
+    ):
+        score()
+    score()
+
+
+def test_columns_of_one_name_are_refused_prefixed_or_replaced(tmp_path, score):
+    source = tmp_path / "in.csv"
+    source.write_text("label,text,p_neg\ngold,abc,7\n")
+    with pytest.raises(DataError, match="columns 'label', 'p_neg' are there already"):
+        score()
+    score(prefix="new_")
+    assert read(tmp_path / "out.csv")[0].items() >= {"label": "gold", "new_label": "neg"}.items()
+    score(overwrite=True, overwrite_columns=True)
+    assert (tmp_path / "out.csv").read_text() == (
+        "label,text,p_neg,probability,p_pos\nneg,abc,0.8,0.8,0.2\n"
+    )
+
+
+def test_a_row_below_the_least_probability_has_no_label(tmp_path, score):
+    (tmp_path / "in.csv").write_text('text\n""\nabc\n')  # 1 to 1, and 4 to 1
+    assert score(abstain_below=0.8) == Scored(2, 0, 1)
+    assert [row["label"] for row in read(tmp_path / "out.csv")] == ["", "neg"]
+    score(abstain_below=0.8, out="out.jsonl")
+    first = json.loads((tmp_path / "out.jsonl").read_text().splitlines()[0])
+    assert first == {"text": "", "label": None, "probability": 0.5, "p_neg": 0.5, "p_pos": 0.5}
+
+
+def test_json_keeps_its_values_and_any_keys(tmp_path, score):
+    source = tmp_path / "in.jsonl"
+    objects = [{"text": "é", "n": 1, "list": [1, None]}, {"text": "b", "other": 1.5, "n": None}]
+    source.write_text("".join(json.dumps(one) + "\n" for one in objects))
+    score(source=source, out="out.jsonl")
+    found = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    for before, one in zip(objects, found, strict=True):
+        assert one.items() >= before.items()
+        assert list(one)[3:] == ["label", "probability", "p_neg", "p_pos"]
+    with pytest.raises(DataError, match=r"line 2: 'other' is no key of the first record"):
+        score(source=source, out="out.csv")
+    source.write_text(json.dumps(objects[0]) + '\n{"text": "b"}\n')
+    score(source=source, out="out.csv")
+    rows = read(tmp_path / "out.csv")
+    assert [(row["n"], row["list"]) for row in rows] == [("1", "[1, null]"), ("", "")]
+
+
+def test_parquet_keeps_numbers_and_truth_values(tmp_path, score):
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame(
+        {
+            "text": ["a", "b", "c"],
+            "id": [1, None, 2**62],
+            "x": polars.Series([0.1, float("nan"), float("inf")], dtype=polars.Float32),
+            "yes": [True, None, False],
+        }
+    )
+    frame.write_parquet(tmp_path / "in.parquet")
+    score(source=tmp_path / "in.parquet", out="out.parquet")
+    found = polars.read_parquet(tmp_path / "out.parquet")
+    assert found.select(frame.columns).equals(frame, null_equal=True)
+    assert found.schema["p_neg"] == polars.Float64
+    assert found["label"].to_list() == [CLASSES[i] for i in by_length("abc").argmax(axis=1)]
+
+
+def test_several_columns_are_scored_as_fields_and_missing_ones_refused_or_empty(tmp_path, score):
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"a": "x", "b": "y"}\n{"a": null, "b": "z"}\n')
+    with pytest.raises(DataError, match=r"line 2: no text in 'a'"):
+        score(source=source, out="out.jsonl", text=["a", "b"])
+    seen = Stops(9, KeyboardInterrupt())
+    score(seen, source=source, out="out.jsonl", text=["a", "b"], missing_as_empty=True)
+    assert seen.texts == ["xxfld 1 x xxfld 2 y", "xxfld 1  xxfld 2 z"]
+
+
+def test_a_folder_is_scored_by_the_names_of_its_files(tmp_path, score):
+    for name in ("a/1.txt", "2.txt"):
+        (tmp_path / "texts" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "texts" / name).write_text("abc")
+    score(source=tmp_path / "texts")
+    found = read(tmp_path / "out.csv")
+    assert [(row["name"], row["label"]) for row in found] == [("2.txt", "neg"), ("a/1.txt", "neg")]
+
+
+class Standard:
+    def __init__(self, content: bytes = b"") -> None:
+        self.buffer = io.BytesIO(content)
+
+
+def test_standard_input_and_output_stream(tmp_path, score, said, monkeypatch):
+    source = table(tmp_path)
+    score()
+    monkeypatch.setattr(sys, "stdin", Standard(source.read_bytes()))
+    monkeypatch.setattr(sys, "stdout", Standard())
+    assert score(source="-", out="-") == Scored(50, 0, 0)
+    assert sys.stdout.buffer.getvalue() == (tmp_path / "out.csv").read_bytes()
+    monkeypatch.setattr(sys, "stdin", Standard(source.read_bytes()))
+    with pytest.raises(KeyboardInterrupt):
+        score(Stops(2, KeyboardInterrupt()), source="-", out="b.csv")
+    assert "16 scored rows are kept" in said[-1]
+    assert "cannot be read again" in said[-1]
+    monkeypatch.setattr(sys, "stdin", Standard(source.read_bytes()))
+    assert score(source="-", out="b.csv").from_before == 0
+    assert (tmp_path / "b.csv").read_bytes() == (tmp_path / "out.csv").read_bytes()
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_table_without_rows_gives_one(tmp_path, score, ending):
+    source = tmp_path / f"in.{ending}"
+    source.write_text("text\n" if ending == "csv" else "")
+    assert score(source=source).rows == 0
+    assert read(tmp_path / "out.csv") == []
+    assert "label,probability" in (tmp_path / "out.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"out": "out.xlsx"}, r"accepted are \.csv, \.tsv"),
+        ({"out": "out.csv.gz"}, r"accepted are \.csv, \.tsv"),
+        ({"out_format": "txt"}, "one of csv, tsv, jsonl, parquet"),
+        ({"out": "-", "out_format": "parquet"}, "cannot be written to standard output"),
+        ({"batch": 0}, "batch is 0"),
+        ({"abstain_below": 1.5}, "abstain_below is 1.5"),
+        ({"abstain_below": "x"}, "abstain_below is 'x'"),
+        ({"text": "review"}, "no column 'review'; the columns are 'id', 'text'"),
+        ({"overwrite": "x"}, "overwrite is 'x'"),
+        ({"probabilities": lambda texts: np.ones((len(texts), 3))}, r"gave an array \(8, 3\)"),
+        ({"probabilities": lambda texts: np.full((len(texts), 2), np.nan)}, "no finite numbers"),
+    ],
+)
+def test_what_cannot_be_is_refused(tmp_path, score, given, message):
+    if "parquet" in given.values():
+        pytest.importorskip("polars")
+    table(tmp_path)
+    with pytest.raises(DataError, match=message):
+        score(**given)
+    assert os.listdir(tmp_path) == ["in.csv"]
+
+
+@settings(max_examples=15)
+@given(values=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=6), max_size=6))
+def test_any_text_comes_back_from_what_was_written(values, tmp_path_factory):
+    folder = tmp_path_factory.getbasetemp()
+    source = folder / "round.jsonl"
+    source.write_text("".join(json.dumps({"text": value, "b": value}) + "\n" for value in values))
+    for ending in ("jsonl", "csv"):
+        out = folder / f"scored.{ending}"
+        if ending != "jsonl" and any("\0" in value for value in values):
+            with pytest.raises(DataError, match="NUL"):
+                score_file(by_length, CLASSES, source, out, overwrite=True)
+            continue
+        score_file(by_length, CLASSES, source, out, overwrite=True)
+        if ending == "jsonl":
+            found = [json.loads(line) for line in out.read_text("utf-8").split("\n")[:-1]]
+        else:
+            found = read(out)
+        assert [(row["text"], row["b"]) for row in found] == [(value, value) for value in values]
+
+
+def test_memory_does_not_grow_with_the_rows(tmp_path, score):
+    peaks = []
+    for times in (1, 8):
+        source = tmp_path / f"in{times}.csv"
+        source.write_text("text\n" + ("x" * 500 + "\n") * 300 * times)
+        tracemalloc.start()
+        score(source=source, out=f"out{times}.csv", batch=50)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 300_000  # the further rows take 1 MB, and more as objects
+
+
+def test_states_are_saved_now_and_then(tmp_path, score, monkeypatch):
+    table(tmp_path)
+    monkeypatch.setattr(score_part, "SAVED_EVERY", 0.0)
+    seen: list[int] = []
+
+    def looks(texts: Sequence[str]) -> np.ndarray:
+        state = tmp_path / "out.csv.part.json"
+        seen.append(json.loads(state.read_text())["rows"] if state.exists() else 0)
+        return by_length(texts)
+
+    score(looks)
+    assert seen == [0, 8, 16, 24, 32, 40, 48]
