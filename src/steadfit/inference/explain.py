@@ -1,0 +1,157 @@
+"""Why a text was given its label: for a classifier, or for any function of texts."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+
+from steadfit.core.errors import DataError
+from steadfit.inference.engines import Engine
+from steadfit.inference.explanation import Explanation
+from steadfit.inference.integrated_gradients import STEPS, integrated_gradients
+from steadfit.inference.occlusion import READINGS, occluded_ids, occluded_text, occlusion
+from steadfit.inference.predictor import Predictor, class_probabilities
+from steadfit.text.spans import Span, token_spans
+
+METHODS = ("auto", "integrated-gradients", "occlusion")
+LONG = 2_000  # tokens from which on `auto` occludes
+MOST_STEPS = 256
+TOLERANCE = 0.02  # of the log-odds' difference, and at least so many nats
+
+_WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]+")
+
+
+def explain(
+    predictor: Predictor,
+    text: str,
+    label: str | None = None,
+    method: str = "auto",
+    readings: int = READINGS,
+) -> Explanation:
+    """Weigh each token of a text by how much it speaks for a label.
+
+    Everything is read in float32, whatever the predictor's engine, so that small weights are not
+    rounding; where two classes are nearly as likely, the label may thus be another than that of an
+    engine in short numbers.
+
+    Args:
+        predictor: whose model is in evaluation mode; it is not changed.
+        text: of any length; an empty one has its `xxbos`.
+        label: one of the predictor's classes; None is the likeliest.
+        method: `integrated-gradients`, `occlusion`, or `auto`: the first for texts of up to
+            2,000 tokens, the second for longer ones. Gradients take 32 points of the path, and
+            twice as many, to 256, while the weights do not add up to two per cent.
+        readings: texts that occlusion may read.
+
+    Raises:
+        DataError: no such label or method, or as `Predictor.predict` and `occlusion`.
+    """
+    if method not in METHODS:
+        raise DataError(f"method is {method!r}; accepted are {', '.join(METHODS)}.")
+    placed = token_spans(predictor.tokenizer, text)
+    ids = predictor.tokenizer.encode(text)
+    ids = ids[::-1] if predictor.backwards else ids
+    engine = Engine(predictor.model, "float32")
+
+    def probabilities(documents: list[Sequence[int]]) -> ArrayLike:
+        return torch.cat(list(class_probabilities(engine, documents))).double().numpy()
+
+    # A predictor refuses a model in training mode; asked for one text, it says so.
+    predictor.probabilities([])
+    row = np.asarray(probabilities([ids]))[0]
+    target = _class(label, predictor.classes, row)
+    if method == "auto":
+        method = "occlusion" if len(ids) > LONG else "integrated-gradients"
+    widths, gap = [1] * len(ids), None
+    if method == "occlusion":
+        found = occlusion(probabilities, occluded_ids(ids), len(ids), target, readings)
+        weights, widths = found.weights.tolist(), found.widths.tolist()
+    else:
+        weights, gap = _gradients(predictor, ids, target)
+    turn = slice(None, None, -1 if predictor.backwards else 1)
+    return Explanation(
+        text,
+        predictor.classes[target],
+        float(row[target]),
+        method,
+        tuple(one.token for one in placed),
+        tuple(one.span for one in placed),
+        tuple(weights[turn]),
+        tuple(widths[turn]),
+        gap,
+    )
+
+
+def explain_function(
+    probabilities: Callable[[list[str]], ArrayLike],
+    text: str,
+    classes: Sequence[str],
+    label: str | None = None,
+    spans: Sequence[Span] | None = None,
+    readings: int = READINGS,
+) -> Explanation:
+    """Weigh the words of a text for any function from texts to probabilities, by occlusion.
+
+    So a blend, a linear model, or a classifier of another library can be explained. A word is
+    occluded by a space in its place.
+
+    Args:
+        probabilities: gives `(texts, classes)`; an empty text must be accepted, too.
+        text: of any length.
+        classes: names of the columns.
+        label: one of `classes`; None is the likeliest.
+        spans: what is occluded together, in the order of the text, without overlap. None is words
+            and runs of other signs; for languages without spaces give those of a tokenizer.
+        readings: texts that may be given to the function.
+
+    Raises:
+        DataError: no such label, spans that are not as described, or as `occlusion`.
+    """
+    places = [one.span() for one in _WORD.finditer(text)] if spans is None else list(spans)
+    ends = [0, *(place for span in places for place in span), len(text)]
+    if any(a > b for a, b in pairwise(ends)):
+        raise DataError("The spans overlap, or lie outside of the text; give them in its order.")
+    row = np.asarray(probabilities([text]), dtype=np.float64)
+    if row.shape != (1, len(classes)):
+        raise DataError(
+            f"The function returned {row.shape} for one text and {len(classes)} classes; accepted "
+            f"is (1, {len(classes)})."
+        )
+    target = _class(label, classes, row[0])
+    found = occlusion(probabilities, occluded_text(text, places), len(places), target, readings)
+    return Explanation(
+        text,
+        classes[target],
+        found.probability,
+        "occlusion",
+        tuple(text[begin:end] for begin, end in places),
+        tuple(places),
+        tuple(found.weights.tolist()),
+        tuple(found.widths.tolist()),
+    )
+
+
+def _class(label: str | None, classes: Sequence[str], row: np.ndarray) -> int:
+    if label is None:
+        return int(row.argmax())
+    if label not in classes:
+        raise DataError(f"label is {label!r}; the classes are {', '.join(map(repr, classes))}.")
+    return list(classes).index(label)
+
+
+def _gradients(
+    predictor: Predictor, ids: Sequence[int], target: int
+) -> tuple[list[float], float | None]:
+    steps = STEPS
+    while True:
+        found = integrated_gradients(predictor.model, ids, target, steps)
+        allowed = TOLERANCE * max(1.0, math.fabs(found.log_odds - found.baseline))
+        if math.fabs(found.gap) <= allowed or steps >= MOST_STEPS:
+            return found.weights.tolist(), found.gap
+        steps *= 2
