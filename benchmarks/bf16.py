@@ -23,7 +23,7 @@ from benchmarks._sides import HOME
 from benchmarks._statistics import significant
 
 if TYPE_CHECKING:
-    from steadfit.cli.demo_recipe import DemoSize
+    from experiments._stages import DemoSize
 
 SEEDS = (0, 1, 2)
 SMALLEST_DIFFERENCE = 0.005  # of the perplexity: less than this is of no use to anyone
@@ -40,7 +40,7 @@ class Task(NamedTuple):
 
 def run(options: Options) -> Report:
     """Train each seed in both precisions, as many at a time as there are threads."""
-    from steadfit.cli.demo_recipe import language_model_corpus
+    from experiments._stages import language_model_corpus
     from steadfit.data.prepare import prepare_tokens
     from steadfit.kernels.choose import describe
 
@@ -84,7 +84,7 @@ def perplexity(task: Task) -> float:
     """Train as the demo does, and return the perplexity on held-out reviews in float32."""
     import torch
 
-    from steadfit.cli.demo_recipe import LM_DROP_MULT, MOMS, PLAIN
+    from experiments._stages import LM_DROP_MULT, MOMS, PLAIN
     from steadfit.data.lm_stream import LanguageModelStream
     from steadfit.data.token_store import TokenStore
     from steadfit.models.config import LANGUAGE_MODEL_DEFAULTS, AWDLSTMConfig
@@ -113,7 +113,7 @@ def perplexity(task: Task) -> float:
 def _size(quick: bool) -> Any:
     from dataclasses import replace
 
-    from steadfit.cli.demo_recipe import FULL
+    from experiments._stages import FULL
 
     if quick:
         return replace(FULL, lm_reviews=400, max_vocab=3000, emb_sz=64, n_hid=128, batch_size=12)

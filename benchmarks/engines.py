@@ -21,7 +21,7 @@ from benchmarks._statistics import exact_mcnemar, significant
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from steadfit.cli.demo_recipe import ClassifierDemo
+    from experiments._stages import ClassifierDemo
 
 SEED = 0
 POINTS = 0.3  # of accuracy that bfloat16 or int8 may be away from float32
@@ -31,7 +31,7 @@ def run(options: Options) -> Report:
     """Train, label in each of the numbers, and compare."""
     import torch
 
-    from steadfit.cli.demo_recipe import FULL, QUICK
+    from experiments._stages import FULL, QUICK
     from steadfit.kernels.choose import describe
 
     began = time.perf_counter()
@@ -51,7 +51,7 @@ def trained(size_name: str) -> ClassifierDemo:
     """Train as the demo does, or take what an earlier run trained."""
     import torch
 
-    from steadfit.cli import demo_recipe as recipe
+    from experiments import _stages as recipe
 
     torch.set_num_threads(1)  # as the demo: layers this small gain nothing from a second one
     size = recipe.QUICK if size_name == "quick" else recipe.FULL

@@ -14,7 +14,7 @@ from typing import Any
 from experiments._figures import draw_points
 from experiments._report import Found, Options, mean_and_spread
 from experiments._runs import HOME, Run, run_all
-from steadfit.cli.demo_recipe import (
+from experiments._stages import (
     PLAIN,
     QUICK,
     STABILIZED,

@@ -13,7 +13,7 @@ import torch
 from experiments import __main__ as command
 from experiments import _runs, base_model, char_lm, horizon, notebook, sweep
 from experiments._characters import Characters
-from steadfit.cli.demo_recipe import DemoSize
+from experiments._stages import DemoSize
 
 TINY_REVIEWS = DemoSize(
     lm_reviews=40,

@@ -23,9 +23,9 @@ def test_a_second_call_trains_nothing_and_finds_the_same(
     trained: list[_runs.Run] = []
     work = _runs._work
 
-    def counted(run: _runs.Run, file: Path) -> None:
+    def counted(run: _runs.Run, file: Path, threads: int) -> None:
         trained.append(run)
-        work(run, file)
+        work(run, file, threads)
 
     monkeypatch.setattr(_runs, "_work", counted)
     found = call(name)

@@ -1,4 +1,4 @@
-"""`steadfit demo`: the notebook on real reviews, in one command, with a table at its end."""
+"""`steadfit demo`: what transfer learning buys on real reviews, with a table at its end."""
 
 from __future__ import annotations
 
@@ -8,23 +8,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from steadfit.cli.demo_recipe import (
-    FULL,
-    QUICK,
-    STABILIZED,
-    ClassifierDemo,
-    ClassifierRun,
-    DemoSize,
-    classifier_corpus,
-    language_model_corpus,
-    train_language_model,
-)
+from steadfit.cli.demo_recipe import BETA_NORM, FULL, QUICK, Demo, DemoRun, DemoSize
 from steadfit.core.atomic import write_json
 from steadfit.core.console import say
 from steadfit.core.errors import DataError, DiskError
+from steadfit.files.pretrained import installed_models
 from steadfit.inference.predictor import Predictor
+from steadfit.recipe.base import ENGLISH
 from steadfit.report.baseline import tfidf_baseline
 from steadfit.report.baseline_task import BaselineResult
 from steadfit.report.figures import (
@@ -38,6 +28,7 @@ from steadfit.report.tables import Column, print_table
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.text.datasets import URLs, untar_data
 from steadfit.text.readers import read_folder
+from steadfit.training.lr_finder import RangeTest
 
 SENTENCES = (
     "One of the best films I have seen in years: moving, funny and beautifully acted.",
@@ -60,38 +51,21 @@ def run_demo(
     _require_folder("--out", out)
     if checkpoint_dir is not None:
         _require_folder("--checkpoint-dir", checkpoint_dir)
-    # Layers this small gain nothing from a second core, and lose much where it is busy: waiting for
-    # each other at every time step took up to three quarters of the time.
-    torch.set_num_threads(1)
     size = QUICK if quick else FULL
-    reviews = read_folder(untar_data(URLs.MOVIE_REVIEWS))
-    lm_texts = language_model_corpus(reviews, size, seed)
-    labelled = classifier_corpus(reviews, size, seed)
+    base = ENGLISH if ENGLISH in installed_models() else None
+    demo = Demo(read_folder(untar_data(URLs.MOVIE_REVIEWS)), size, seed, out, checkpoint_dir)
     say(
-        f"Language model: {len(lm_texts):,} reviews of train, none of test or of its films. "
-        f"Classifier: {len(labelled.part(TRAIN)):,} labelled reviews to learn from, "
-        f"{len(labelled.part(VALID)):,} to be judged by."
+        f"Language model: {len(demo.texts):,} reviews of train, none of test or of its films. "
+        f"Classifiers: {len(demo.labelled.part(TRAIN)):,} labelled reviews to learn from, "
+        f"{len(demo.labelled.part(VALID)):,} to be judged by."
     )
-    language_model = train_language_model(lm_texts, size, seed, out / "encoder", checkpoint_dir)
-    say(
-        f"Language model trained from scratch in {language_model.seconds:.0f} s "
-        f"({language_model.tokens_per_second:,.0f} tokens/s): perplexity "
-        f"{language_model.perplexity:.1f} on held-out reviews; encoder saved."
-    )
-    demo = ClassifierDemo(labelled, language_model, size, seed, checkpoint_dir)
-    range_test = demo.range_test()
-    say(f"Range test for the head: {range_test.advice}.")
-    runs, stabilized = _train_classifiers(demo)
-    baseline = _baseline(labelled)
-    model_dir = stabilized.save(
-        out / "model", {"accuracy": runs[-1].accuracy, "norm_drift": runs[-1].norm_drift}
-    )
+    baseline = _baseline(demo.labelled)
+    say(f"{baseline.name}: {baseline.accuracy:.1%} of the test reviews right.")
+    runs, range_test = _train_classifiers(demo, base)
+    model_dir = demo.save(runs[-1], out / "model")
     figures = [
         save_figure(figure_of_range_test(range_test), out / "figures" / "lr_finder.png"),
-        save_figure(
-            figure_of_losses(demo.history),
-            out / "figures" / "losses.png",
-        ),
+        save_figure(figure_of_losses(demo.history), out / "figures" / "losses.png"),
         save_figure(
             figure_of_norms({run.name: run.norm_curve for run in runs[-2:]}),
             out / "figures" / "norms.png",
@@ -121,21 +95,31 @@ def run_demo(
     return results
 
 
-def _train_classifiers(demo: ClassifierDemo) -> tuple[list[ClassifierRun], ClassifierDemo]:
-    """Run the notebook's stages; the last two start from the same weights."""
-    runs = []
+def _train_classifiers(demo: Demo, base: str | None) -> tuple[list[DemoRun], RangeTest]:
+    """Train classifiers that begin with ever more; the last two begin with the same."""
+    runs: list[DemoRun] = []
 
-    def done(run: ClassifierRun) -> None:
+    def done(run: DemoRun) -> None:
         runs.append(run)
         say(f"{run.name}: {run.accuracy:.1%} of the test reviews right, {run.seconds:.0f} s.")
 
-    done(demo.run("head only", -1, 2e-2))
-    done(demo.run("freeze_to(-2)", -2, 1e-2))
-    stabilized = demo.fork("norm-stabilizer")
-    rates = slice(5e-3, 1e-2)
-    done(demo.run("all layers", 0, rates))
-    done(stabilized.run("all layers + norm stabilizer", 0, rates, STABILIZED))
-    return runs, stabilized
+    done(demo.run("no pretraining", None))
+    if base is None:
+        say(f"The model {ENGLISH} is not installed, so the language model starts from nothing.")
+    else:
+        done(demo.run(base, base))
+    own, figures = demo.language_model(base)
+    say(
+        f"Language model of the reviews trained in {figures['seconds']:.0f} s "
+        f"({figures['tokens_per_second']:,} tokens/s): perplexity {figures['perplexity']:.1f} on "
+        "held-out reviews."
+    )
+    range_test = demo.range_test(own)
+    say(f"Range test for the head: {range_test.advice}.")
+    name = "own language model" if base is None else f"{base} + own language model"
+    done(demo.run(name, own))
+    done(demo.run(f"{name} + norm stabilizer", own, BETA_NORM))
+    return runs, range_test
 
 
 def _require_folder(option: str, folder: Path) -> None:
@@ -165,7 +149,7 @@ def _baseline(labelled: Corpus) -> BaselineResult:
 
 
 def _show(
-    runs: list[ClassifierRun], baseline: BaselineResult, size: DemoSize, results: dict[str, Any]
+    runs: list[DemoRun], baseline: BaselineResult, size: DemoSize, results: dict[str, Any]
 ) -> None:
     rows: list[dict[str, Any]] = [
         {"name": baseline.name, "accuracy": baseline.accuracy, "seconds": baseline.seconds}

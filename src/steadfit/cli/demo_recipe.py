@@ -1,9 +1,8 @@
-"""What the demo does: the notebook's steps on movie reviews, each a function of the one before."""
+"""What the demo does: classifiers of the same labelled reviews that begin with ever more."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,97 +11,74 @@ import numpy as np
 import torch
 
 from steadfit.data.buckets import DocumentBatches
-from steadfit.data.lm_stream import LanguageModelStream
 from steadfit.data.prepare import prepare_tokens
 from steadfit.files.model_folder import SavedModel, save_model
-from steadfit.files.transfer import load_encoder
+from steadfit.files.transfer import read_pretrained
 from steadfit.inference.deviation import DOCUMENTS, int8_deviation
 from steadfit.kernels.precision import has_fast_bf16
 from steadfit.models.classifier import TextClassifier
-from steadfit.models.config import (
-    CLASSIFIER_DEFAULTS,
-    LANGUAGE_MODEL_DEFAULTS,
-    AWDLSTMConfig,
-)
-from steadfit.models.language_model import LanguageModel
+from steadfit.recipe.language_model import train_language_model
+from steadfit.recipe.network import Reading, starting_network, train_network
+from steadfit.recipe.settings import ClassifierSettings, LanguageModelSettings
 from steadfit.report.norms import longest_rows, norm_curve, norm_drift
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.text.tokenizer import Tokenizer
-from steadfit.text.vocab import Vocab
-from steadfit.training.devices import generator_on
-from steadfit.training.engine import fit
 from steadfit.training.evaluation import evaluate, in_row_order
 from steadfit.training.history import History
 from steadfit.training.lr_finder import RangeTest, find_lr
-from steadfit.training.objective import ClassifierObjective, LanguageModelObjective
-from steadfit.training.optimizer import Rate, freeze_to
-from steadfit.training.penalty_terms import Penalties
-from steadfit.training.stages import Stages
+from steadfit.training.objective import ClassifierObjective
+from steadfit.training.optimizer import freeze_to
 from steadfit.training.state import FitPlan
 
 CLASSES = ("neg", "pos")
 NORM_DOCUMENTS = 64
-MOMS = (0.8, 0.7)
-LM_DROP_MULT = 0.3
-DROP_MULT = 0.25  # half the notebook's: so small a model has little to drop
-CLIP = 0.1  # at these rates one steep step of a classifier can undo its epoch
-PLAIN = Penalties(alpha=2.0, beta=1.0)
-STABILIZED = Penalties(alpha=2.0, beta=1.0, beta_norm=50.0)
+BETA_NORM = 50.0
 
 
 @dataclass(frozen=True)
 class DemoSize:
-    """How much of everything the demo takes, chosen to fit its time on two cores."""
+    """How much of everything the demo takes, chosen to fit its time on two cores.
+
+    Attributes:
+        lm_reviews: what the language model of the reviews reads.
+        labelled_reviews: what the classifiers learn from, all of them the same.
+        test_reviews: what they are judged by.
+        range_test_steps: of the range test for the head's rate.
+        language_model, classifier: the numbers of their training.
+        sizes: of the network that begins with nothing.
+    """
 
     lm_reviews: int
     labelled_reviews: int
     test_reviews: int
-    max_vocab: int
-    emb_sz: int
-    n_hid: int
-    batch_size: int
     range_test_steps: int
-
-    @property
-    def sizes(self) -> dict[str, Any]:
-        """The keys of the model's configuration that the demo overrides."""
-        return {"emb_sz": self.emb_sz, "n_hid": self.n_hid}
+    language_model: LanguageModelSettings
+    classifier: ClassifierSettings
+    sizes: dict[str, int]
 
 
 FULL = DemoSize(
-    lm_reviews=2500,
-    labelled_reviews=2500,
-    test_reviews=4992,
-    max_vocab=8000,
-    emb_sz=160,
-    n_hid=320,
-    batch_size=24,
+    lm_reviews=4_000,
+    labelled_reviews=1_000,
+    test_reviews=4_992,
     range_test_steps=60,
+    language_model=LanguageModelSettings(epochs=1, max_vocab=12_000),
+    classifier=ClassifierSettings(steps=60),
+    sizes={"emb_sz": 320, "n_hid": 768, "n_layers": 3},
 )
 QUICK = DemoSize(
-    lm_reviews=600,
-    labelled_reviews=600,
-    test_reviews=400,
-    max_vocab=5000,
-    emb_sz=100,
-    n_hid=200,
-    batch_size=12,
-    range_test_steps=40,
+    lm_reviews=300,
+    labelled_reviews=150,
+    test_reviews=300,
+    range_test_steps=20,
+    language_model=LanguageModelSettings(epochs=1, max_vocab=4_000),
+    classifier=ClassifierSettings(steps=8, last=1.0),
+    sizes={"emb_sz": 100, "n_hid": 200, "n_layers": 2},
 )
 
 
-class LanguageModelResult(NamedTuple):
-    """What came of training the language model."""
-
-    folder: Path
-    vocab: Vocab
-    perplexity: float
-    seconds: float
-    tokens_per_second: float
-
-
-class ClassifierRun(NamedTuple):
-    """One row of the demo's table, and what the figures need."""
+class DemoRun(NamedTuple):
+    """One row of the demo's table, and what the figures and the model folder need."""
 
     name: str
     accuracy: float
@@ -110,16 +86,16 @@ class ClassifierRun(NamedTuple):
     tokens_per_second: float
     norm_drift: float
     norm_curve: list[float]
-    right: list[bool]  # of each test document, in the order of the token store
+    saved: SavedModel
 
 
 def language_model_corpus(reviews: Corpus, size: DemoSize, seed: int) -> Corpus:
-    """Return what the language model may read: reviews of `train` only, a tenth held out.
+    """Return what the language model may read: reviews of `train` only.
 
     Neither a test review nor another review of a test set's film is among them.
     """
     train = reviews.filter_by_folder(include=["train"])
-    return _sample(train, size.lm_reviews, seed).split_randomly(0.1, seed)
+    return train.select(_sample_rows(range(len(train)), size.lm_reviews, seed))
 
 
 def classifier_corpus(reviews: Corpus, size: DemoSize, seed: int) -> Corpus:
@@ -133,136 +109,120 @@ def classifier_corpus(reviews: Corpus, size: DemoSize, seed: int) -> Corpus:
     return labelled.select(chosen)
 
 
-def train_language_model(
-    corpus: Corpus, size: DemoSize, seed: int, folder: Path, checkpoints: Path | None = None
-) -> LanguageModelResult:
-    """Train a language model from scratch and save its encoder to `folder`.
-
-    With `checkpoints` it goes on where an earlier call was stopped.
-    """
-    store, vocab = prepare_tokens(corpus, max_vocab=size.max_vocab, min_freq=3)
-    train = LanguageModelStream(store, store.rows(TRAIN), size.batch_size, seed=seed)
-    valid = LanguageModelStream(store, store.rows(VALID), size.batch_size, shuffle=False)
-    config = AWDLSTMConfig.from_defaults(
-        LANGUAGE_MODEL_DEFAULTS, len(vocab), LM_DROP_MULT, size.sizes
-    )
-    objective = LanguageModelObjective(LanguageModel(config, generator_on(None, seed)), PLAIN)
-    history = History()
-    stages = _stages(checkpoints, "language-model")
-    fit(objective, train, valid, _plan(1, 1e-2, seed), history, stages=stages)
-    last = history.epochs[-1]
-    assert last.valid_loss is not None
-    encoder = SavedModel(objective.model.encoder, Tokenizer(vocab), details={"seed": seed})
-    save_model(folder, encoder)
-    seconds = sum(epoch.seconds for epoch in history.epochs)
-    perplexity = float(np.exp(last.valid_loss))
-    return LanguageModelResult(folder, vocab, perplexity, seconds, last.tokens_per_second)
-
-
-class ClassifierDemo:
-    """The notebook's classifier: head only, `freeze_to(-2)`, then all layers, two ways.
-
-    With `checkpoints` its fits go on where an earlier program was stopped.
-    """
+class Demo:
+    """Classifiers of the same reviews; with `checkpoints` each goes on where it was stopped."""
 
     def __init__(
         self,
-        corpus: Corpus,
-        encoder: LanguageModelResult,
+        reviews: Corpus,
         size: DemoSize,
         seed: int,
+        out: Path,
         checkpoints: Path | None = None,
     ) -> None:
-        self.size, self.seed, self.vocab = size, seed, encoder.vocab
-        self.store, _ = prepare_tokens(corpus, vocab=encoder.vocab, classes=CLASSES)
-        self.train = DocumentBatches(self.store, self.store.rows(TRAIN), size.batch_size, seed)
-        self.test = self._reading(self.store.rows(VALID))
-        test_rows = self.store.rows(VALID)
-        longest = longest_rows(self.store.lengths[test_rows], NORM_DOCUMENTS)
-        self.longest = self._reading(test_rows[longest])
-        config = AWDLSTMConfig.from_defaults(
-            CLASSIFIER_DEFAULTS, len(self.vocab), DROP_MULT, size.sizes
-        )
-        model = TextClassifier(config, len(CLASSES), generator=generator_on(None, seed))
-        load_encoder(model.encoder, self.vocab, encoder.folder)
-        self.objective = ClassifierObjective(model.eval(), PLAIN)
+        self.size, self.seed, self.out = size, seed, out
+        self.texts = language_model_corpus(reviews, size, seed)
+        self.labelled = classifier_corpus(reviews, size, seed)
         self.history = History()
-        self._stage = 0
         self._checkpoints = checkpoints
-        self._stages = _stages(checkpoints, "classifier")
 
-    def range_test(self) -> RangeTest:
-        """Look for a learning rate for the head; the model stays as it is."""
-        freeze_to(self.objective.model.layer_groups(), -1)
-        return find_lr(
-            self.objective, self.train, _plan(1, 1.0, self.seed), steps=self.size.range_test_steps
+    def language_model(self, base: str | Path | None) -> tuple[Path, dict[str, Any]]:
+        """Train a language model of the reviews; return its folder and its figures."""
+        folder = self.out / "language-model"
+        figures = train_language_model(
+            self.texts,
+            self.size.language_model,
+            folder,
+            base=base,
+            sizes=None if base is not None else self.size.sizes,
+            seed=self.seed,
+            checkpoints=self._place("language-model"),
         )
+        return folder, figures
 
-    def run(
-        self, name: str, unfrozen: int, lr: Rate, penalties: Penalties = PLAIN
-    ) -> ClassifierRun:
-        """Train one epoch with the layer groups from `unfrozen` on, then judge the test reviews."""
-        self.objective.penalties = penalties
-        freeze_to(self.objective.model.layer_groups(), unfrozen)
-        plan = replace(
-            _plan(1, lr, self.seed), clip=CLIP, stage=self._stage, first_epoch=self._stage
-        )
-        fit(self.objective, self.train, None, plan, self.history, stages=self._stages)
-        self._stage += 1
-        last = self.history.epochs[-1]
-        model = self.objective.model
-        evaluation = evaluate(self.objective, self.test, plan.bf16)
+    def range_test(self, encoder: str | Path | None) -> RangeTest:
+        """Look for a learning rate for the head."""
+        reading = self._reading(encoder)
+        how = self.size.classifier
+        model = starting_network(reading, how, self.seed)
+        freeze_to(model.layer_groups(), -1)
+        train = self._batches(reading, TRAIN, how.rows_of(self.size.labelled_reviews))
+        plan = FitPlan(1, 1.0, bf16=_bf16(), seed=self.seed)
+        objective = ClassifierObjective(model.eval(), how.penalties)
+        return find_lr(objective, train, plan, steps=self.size.range_test_steps)
+
+    def run(self, name: str, encoder: str | Path | None, beta_norm: float = 0.0) -> DemoRun:
+        """Train a classifier from an encoder, or from nothing, then judge the test reviews."""
+        reading = self._reading(encoder)
+        how = replace(self.size.classifier, beta_norm=beta_norm)
+        history = History()
+        model = train_network(
+            reading,
+            reading.store.rows(TRAIN),
+            how,
+            seed=self.seed,
+            checkpoints=self._place(name.replace(" ", "-")),
+            history=history,
+        ).eval()
+        self.history = history
+        test = self._batches(reading, VALID, 48)
+        evaluation = evaluate(ClassifierObjective(model, how.penalties), test, _bf16())
         probabilities, labels = in_row_order(evaluation)
-        return ClassifierRun(
+        rows = reading.store.rows(VALID)
+        longest = rows[longest_rows(reading.store.lengths[rows], NORM_DOCUMENTS)]
+        beyond = DocumentBatches(reading.store, longest, 32, shuffle=False)
+        drift = norm_drift(model, beyond).ratio
+        accuracy = float((probabilities.argmax(dim=1) == labels).double().mean())
+        return DemoRun(
             name,
-            evaluation.accuracy,
-            last.seconds,
-            last.tokens_per_second,
-            norm_drift(model, self.longest).ratio,
-            norm_curve(model, self.longest),
-            (probabilities.argmax(dim=1) == labels).tolist(),
+            accuracy,
+            sum(epoch.seconds for epoch in history.epochs),
+            history.epochs[-1].tokens_per_second,
+            drift,
+            norm_curve(model, beyond),
+            self._saved(model, reading, how, {"accuracy": accuracy, "norm_drift": drift}),
         )
 
-    def fork(self, name: str) -> ClassifierDemo:
-        """Return a copy that goes on from the same weights and seeds, into the same history.
+    def save(self, run: DemoRun, folder: Path) -> Path:
+        """Write the model folder of a run."""
+        return save_model(folder, run.saved)
 
-        Its checkpoints have a folder of that name.
-        """
-        other = copy.copy(self)
-        other._stages = _stages(self._checkpoints, name)
-        other.objective = copy.deepcopy(self.objective)
-        return other
-
-    def save(self, folder: Path, metrics: Mapping[str, float]) -> Path:
-        """Write the model folder."""
-        rows = _sample_rows(self.store.rows(VALID).tolist(), DOCUMENTS, self.seed)
-        found = int8_deviation(self.objective.model, (self.store[row].tolist() for row in rows))
+    def _saved(
+        self,
+        model: TextClassifier,
+        reading: Reading,
+        how: ClassifierSettings,
+        metrics: dict[str, float],
+    ) -> SavedModel:
+        rows = _sample_rows(reading.store.rows(VALID).tolist(), DOCUMENTS, self.seed)
+        found = int8_deviation(model, (reading.store[row].tolist() for row in rows))
         details = {
             "seed": self.seed,
-            "penalties": asdict(self.objective.penalties),
+            "penalties": asdict(how.penalties),
             "data": {"set": "movie reviews", "demo": asdict(self.size)},
             "int8": None if found is None else found._asdict(),
         }
-        saved = SavedModel(
-            self.objective.model, Tokenizer(self.vocab), CLASSES, False, details, metrics
-        )
-        return save_model(folder, saved)
+        return SavedModel(model, Tokenizer.of(reading.vocab), CLASSES, False, details, metrics)
 
-    def _reading(self, rows: Any) -> DocumentBatches:
-        return DocumentBatches(self.store, rows, self.size.batch_size, shuffle=False)
+    def _reading(self, encoder: str | Path | None) -> Reading:
+        """Tokenize the reviews with the encoder's vocabulary, or with one of their own."""
+        vocab = None
+        if encoder is not None:
+            vocab = read_pretrained(encoder).saved.tokenizer.vocab
+        store, vocab = prepare_tokens(self.labelled, vocab=vocab, classes=CLASSES)
+        return Reading(store, vocab, encoder, {} if encoder is not None else self.size.sizes)
+
+    def _batches(self, reading: Reading, side: str, batch_size: int) -> DocumentBatches:
+        shuffle = side == TRAIN
+        rows = reading.store.rows(side)
+        return DocumentBatches(reading.store, rows, batch_size, self.seed, shuffle)
+
+    def _place(self, name: str) -> Path | None:
+        return None if self._checkpoints is None else self._checkpoints / name
 
 
-def _stages(checkpoints: Path | None, name: str) -> Stages | None:
-    return None if checkpoints is None else Stages(checkpoints / name)
-
-
-def _plan(epochs: int, lr: Rate, seed: int) -> FitPlan:
-    bf16 = has_fast_bf16(torch.device("cpu"))
-    return FitPlan(epochs=epochs, lr=lr, moms=MOMS, seed=seed, bf16=bf16)
-
-
-def _sample(corpus: Corpus, count: int, seed: int) -> Corpus:
-    return corpus.select(_sample_rows(range(len(corpus)), count, seed))
+def _bf16() -> bool:
+    return has_fast_bf16(torch.device("cpu"))
 
 
 def _sample_rows(rows: Sequence[int], count: int, seed: int) -> list[int]:
