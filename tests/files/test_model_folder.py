@@ -80,6 +80,53 @@ def test_a_head_without_biases_comes_back_without(make_saved: MakeSaved, tmp_pat
     assert torch.equal(answers(loaded), answers(model))
 
 
+def several_of(saved: SavedModel) -> SavedModel:
+    model = TextClassifier(saved.model.config, 2, multi_label=True).eval()
+    return replace(saved, model=model)
+
+
+def test_a_model_of_several_classes_comes_back_as_one_and_says_so_to_people(
+    make_saved: MakeSaved, tmp_path: Path
+) -> None:
+    folder = save_model(tmp_path / "m", several_of(make_saved("classifier")))
+    loaded = load_model(folder)
+    assert isinstance(loaded.model, TextClassifier)
+    assert loaded.model.multi_label
+    assert "multi_label" not in loaded.details
+    card = (folder / "README.md").read_text("utf-8")
+    assert "several of them" in card
+    assert "predict_sets" in card
+
+
+def test_only_a_model_of_several_classes_asks_older_readers_for_a_newer_version(
+    make_saved: MakeSaved, tmp_path: Path
+) -> None:
+    one = make_saved("classifier")
+    versions = []
+    for number, saved in enumerate((one, several_of(one))):
+        folder = save_model(tmp_path / str(number), saved)
+        versions.append(json.loads((folder / "config.json").read_text("utf-8"))["format_version"])
+    assert versions == [3, 4]
+
+
+@pytest.mark.parametrize("value", [1, "yes", None, [True]])
+def test_several_classes_are_said_with_true_or_false(
+    value: Any, make_saved: MakeSaved, tmp_path: Path
+) -> None:
+    folder = save_model(tmp_path / "m", several_of(make_saved("classifier")))
+    change_config(folder, lambda config: config.update(multi_label=value))
+    with pytest.raises(FileFormatError, match="multi_label is neither"):
+        load_model(folder)
+
+
+def test_in_an_older_folder_the_name_is_somebodys_detail(saved_folder: SavedFolder) -> None:
+    folder = saved_folder("classifier")
+    change_config(folder, lambda config: config.update(multi_label=True))
+    model = load_model(folder).model
+    assert isinstance(model, TextClassifier)
+    assert not model.multi_label
+
+
 def test_a_folder_that_does_not_speak_of_biases_has_them(saved_folder: SavedFolder) -> None:
     folder = saved_folder("classifier")
     change_config(folder, lambda config: config.pop("head_bias"))
@@ -326,7 +373,7 @@ def test_a_tokenizer_of_another_model_is_refused(
 
 def test_a_newer_format_asks_for_a_newer_version(saved_folder: SavedFolder) -> None:
     folder = saved_folder("classifier")
-    change_config(folder, lambda c: c.update(format_version=4))
+    change_config(folder, lambda c: c.update(format_version=5))
     with pytest.raises(FileFormatError, match="newer Steadfit"):
         load_model(folder)
 

@@ -222,3 +222,46 @@ def test_a_file_that_is_no_text_is_refused(predictor: Predictor, tmp_path: Path)
         predictor.predict_file(path)
     with pytest.raises(DataError, match="not known"):
         predictor.predict_file(path, encoding="klingon")
+
+
+@pytest.fixture
+def several(classifier: TextClassifier, tokenizer: Tokenizer) -> Predictor:
+    classifier.multi_label = True
+    return Predictor(classifier, tokenizer, CLASSES, engine="float32")
+
+
+def test_of_several_classes_each_has_a_probability_of_its_own(
+    several: Predictor, tmp_path: Path
+) -> None:
+    found = several.probabilities(TEXTS)
+    with torch.no_grad():
+        for text, row in zip(TEXTS, found, strict=True):
+            ids = torch.tensor([several.tokenizer.encode(text)])
+            logits = several.model(ids, torch.tensor([ids.shape[1]]))[0]
+            torch.testing.assert_close(row, 1 / (1 + (-logits).exp()))
+    (tmp_path / "a.txt").write_text(TEXTS[3], "utf-8")
+    torch.testing.assert_close(several.predict_file(tmp_path / "a.txt").probabilities, found[3])
+    assert several.predict(TEXTS[3]).index == int(found[3].argmax())
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 1.0])
+def test_the_classes_above_a_threshold_are_a_texts_set(
+    several: Predictor, threshold: float
+) -> None:
+    probabilities = several.probabilities(TEXTS).tolist()
+    wanted = [
+        tuple(name for name, p in zip(CLASSES, row, strict=True) if p > threshold)
+        for row in probabilities
+    ]
+    assert several.predict_sets(TEXTS, threshold) == wanted
+
+
+def test_sets_are_for_models_of_several_classes_and_thresholds_are_probabilities(
+    predictor: Predictor,
+) -> None:
+    with pytest.raises(DataError, match="use predict_many"):
+        predictor.predict_sets(TEXTS)
+    predictor.model.multi_label = True
+    for threshold in (-0.1, 1.1, float("nan"), "a"):
+        with pytest.raises(DataError, match="threshold"):
+            predictor.predict_sets(TEXTS, threshold)  # type: ignore[arg-type]

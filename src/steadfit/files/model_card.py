@@ -12,6 +12,12 @@ from steadfit import load_learner
 model = load_learner("{folder}")
 label, index, probabilities = model.predict("A text to classify.")
 ```""",
+    "multi-label classifier": """```python
+from steadfit import load_learner
+
+model = load_learner("{folder}")
+(labels,) = model.predict_sets(["A text to classify."], threshold=0.5)
+```""",
     "language-model": """```python
 from steadfit import load_learner
 
@@ -43,7 +49,14 @@ def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         lines += ["", stored]
     if classes := config.get("classes"):
         lines += ["", f"Classes: {', '.join(classes)}."]
-    lines += ["", "## Use", "", _USE[config["kind"]].format(folder="path/to/this/folder")]
+    use = config["kind"]
+    if config.get("multi_label"):
+        use = "multi-label classifier"
+        lines += [
+            "",
+            "A text may have several of them, or none: each has a probability of its own.",
+        ]
+    lines += ["", "## Use", "", _USE[use].format(folder="path/to/this/folder")]
     if metrics:
         lines += ["", "## Figures", "", "| figure | value |", "|---|---|"]
         lines += [f"| {name} | {_shown(value)} |" for name, value in metrics.items()]

@@ -14,8 +14,10 @@ from steadfit.models.config import AWDLSTMConfig
 Kind = Literal["language-model", "classifier", "encoder"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FORMAT = "steadfit-model"
-# 1 had no checksum of the configuration and the metrics; before 3 all weights were in float32.
-FORMAT_VERSION = 3
+# 1 had no checksum of the configuration and the metrics; before 3 all weights were in float32;
+# before 4 no text had several classes.
+FORMAT_VERSION = 4
+_MULTI_LABEL_SINCE = 4
 ARCHITECTURE = "AWD-LSTM"
 ADVICE = "Take another copy."
 
@@ -72,6 +74,10 @@ def checked_sizes(config: Mapping[str, Any], file: Path) -> AWDLSTMConfig:
             wrong.append("bptt and grad_tokens are not whole numbers from 1 on")
         if not isinstance(config.get("head_bias", True), bool):
             wrong.append("head_bias is neither true nor false")
+        if config["format_version"] >= _MULTI_LABEL_SINCE and not isinstance(
+            config.get("multi_label", False), bool
+        ):
+            wrong.append("multi_label is neither true nor false")
     if not isinstance(config.get("model"), dict):
         wrong.append("model is missing")
     if config["format_version"] > 2 and config.get("numbers") not in NUMBERS:
@@ -84,6 +90,17 @@ def checked_sizes(config: Mapping[str, Any], file: Path) -> AWDLSTMConfig:
         return AWDLSTMConfig.from_dict(config["model"])
     except DataError as error:
         raise FileFormatError(f"{file} was altered: {error} Take another copy.") from error
+
+
+def version_for(multi_label: bool) -> int:
+    """Return the format to write: the oldest that can say it, so that older readers can read it."""
+    return FORMAT_VERSION if multi_label else _MULTI_LABEL_SINCE - 1
+
+
+def is_multi_label(config: Mapping[str, Any]) -> bool:
+    """Tell whether a text may have several of the classes."""
+    # In older folders the name may be one of somebody's details.
+    return config["format_version"] >= _MULTI_LABEL_SINCE and bool(config.get("multi_label", False))
 
 
 def _is_count(value: Any) -> bool:

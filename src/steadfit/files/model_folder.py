@@ -19,11 +19,12 @@ from steadfit.files.model_config import (
     ADVICE,
     ARCHITECTURE,
     FORMAT,
-    FORMAT_VERSION,
     Kind,
     are_classes,
     checked_sizes,
+    is_multi_label,
     read_config,
+    version_for,
 )
 from steadfit.files.tensors import (
     check_weights,
@@ -51,6 +52,7 @@ _OURS = {
     "classes",
     "reading",
     "head_bias",
+    "multi_label",
     "numbers",
     "tokenizer_fingerprint",
     "weights_sha256",
@@ -104,7 +106,7 @@ def save_model(folder: str | Path, saved: SavedModel, numbers: Numbers = "float3
     weights = packed(saved.model.state_dict(), numbers)
     config: dict[str, Any] = {
         "format": FORMAT,
-        "format_version": FORMAT_VERSION,
+        "format_version": version_for(_is_multi_label(saved.model)),
         "kind": saved.kind,
         "architecture": ARCHITECTURE,
         "model": saved.model.config.to_dict(),
@@ -118,6 +120,8 @@ def save_model(folder: str | Path, saved: SavedModel, numbers: Numbers = "float3
         config["classes"] = list(saved.classes)
         config["reading"] = {"bptt": saved.model.bptt, "grad_tokens": saved.model.grad_tokens}
         config["head_bias"] = saved.model.head_bias
+        if saved.model.multi_label:
+            config["multi_label"] = True
     with atomic_folder(folder) as fresh:
         save_tensors(fresh / WEIGHTS, weights)
         config["weights_sha256"] = file_digest(fresh / WEIGHTS)
@@ -209,8 +213,13 @@ def _build(
     if config["kind"] == "classifier":
         bias = config.get("head_bias", True)  # folders from before it could be left out lack it
         reading = {**config["reading"], "head_bias": bias, "generator": generator}
-        return TextClassifier(sizes, len(config["classes"]), **reading)
+        several = is_multi_label(config)
+        return TextClassifier(sizes, len(config["classes"]), multi_label=several, **reading)
     return AWDLSTM(sizes, generator)
+
+
+def _is_multi_label(model: Model) -> bool:
+    return isinstance(model, TextClassifier) and model.multi_label
 
 
 def _check_saved(saved: SavedModel) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from steadfit.core.checks import whole_number
+from steadfit.core.checks import number, whole_number
 from steadfit.core.errors import DataError
 from steadfit.files.model_folder import load_model
 from steadfit.inference.engines import Engine
@@ -26,7 +26,11 @@ TOKENS_TOGETHER = 1 << 20  # tokens from which on fewer documents are held, and 
 
 
 class Prediction(NamedTuple):
-    """A label, its number among the classes, and the probability of every class."""
+    """A label, its number among the classes, and the probability of every class.
+
+    Where a text may have several classes, the label is the most probable one; see
+    `Predictor.predict_sets`.
+    """
 
     label: str
     index: int  # type: ignore[assignment]  # the word of the field, not tuple's method
@@ -100,14 +104,36 @@ class Predictor:
             ids = [_reversed(ids)]
         with self.engine.reading() as model:
             logits = model.score_windows(_windows(ids, self.engine.device))
-        return self._prediction(logits[0].softmax(dim=0).cpu())
+        return self._prediction(self.model.probabilities(logits)[0].cpu())
 
     def predict_many(self, texts: Iterable[str], batch_size: int = 48) -> list[Prediction]:
         """Label texts, in their order."""
         return [self._prediction(row) for row in self.probabilities(texts, batch_size)]
 
+    def predict_sets(
+        self, texts: Iterable[str], threshold: float = 0.5, batch_size: int = 48
+    ) -> list[tuple[str, ...]]:
+        """Return the classes of each text that are more probable than `threshold`; maybe none.
+
+        Raises:
+            DataError: the model is for one class a text, the threshold is not from 0 to 1, or as
+                `probabilities`.
+        """
+        if not self.model.multi_label:
+            raise DataError(
+                "This model gives each text one class, so there are no sets; use predict_many."
+            )
+        if number("threshold", threshold) > 1:
+            raise DataError(f"threshold is {threshold!r}; accepted is a number from 0 to 1.")
+        return [
+            tuple(name for name, over in zip(self.classes, row, strict=True) if over)
+            for row in (self.probabilities(texts, batch_size) > threshold).tolist()
+        ]
+
     def probabilities(self, texts: Iterable[str], batch_size: int = 48) -> Tensor:
         """Return `(texts, classes)`, in the order of `texts`.
+
+        A row's sum is one, unless a text may have several classes: then each is of its own.
 
         Raises:
             DataError: `texts` is one string, an item is none, `batch_size` is below one, or the
@@ -202,4 +228,5 @@ def _batch_probabilities(engine: Engine, documents: Sequence[Sequence[int]]) -> 
     for row, document in enumerate(documents):
         tokens[row, : len(document)] = torch.tensor(document)
     with engine.reading() as model:
-        return model(tokens.to(engine.device), lengths.to(engine.device)).softmax(dim=1).cpu()
+        logits = model(tokens.to(engine.device), lengths.to(engine.device))
+        return model.probabilities(logits).cpu()
