@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 from steadfit.core.errors import DataError, NotYetError
 from steadfit.text.corpus import TRAIN, VALID, Corpus
-from steadfit.text.values import refuse_other_labels
+from steadfit.text.values import names_of, refuse_other_labels
 
 Column = str | int
 """A column's name, or its number from 0."""
@@ -30,7 +29,7 @@ def require_classes(corpus: Corpus, classes: tuple[str, ...]) -> None:
     train = set(corpus.part(TRAIN).classes)
     for name in classes:
         if name not in train:
-            others = Counter(corpus.labels or ())[name]
+            others = sum(name in names_of(label) for label in corpus.labels or ())
             raise DataError(
                 f"class {name!r} has no training document ({others} of validation), so it could "
                 "not be learned; split otherwise, or name the other classes with classes=[...]"

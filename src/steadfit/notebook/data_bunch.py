@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from steadfit.core.atomic import atomic_folder, write_json
 from steadfit.core.checks import LARGEST_SEED, whole_number, yes_or_no
 from steadfit.core.console import say
@@ -136,8 +138,13 @@ class DataBunch:
         lines = []
         for row in range(min(rows, len(batch.rows))):
             shown = batch.tokens[row, : min(int(batch.lengths[row]), _SHOWN_TOKENS)].tolist()
-            lines.append((self.vocab.textify(shown), self.classes[int(batch.labels[row])]))
+            lines.append((self.vocab.textify(shown), self._target(batch.labels[row])))
         show_table(("text", "target"), lines)
+
+    def _target(self, label: Tensor) -> str:
+        if not label.ndim:
+            return self.classes[int(label)]
+        return ";".join(self.classes[place] for place in label.nonzero().flatten().tolist())
 
     def save(self, file: str | Path = "data_save") -> None:
         """Write everything into the folder `path / file`, whole or not at all.

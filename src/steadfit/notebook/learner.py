@@ -292,4 +292,5 @@ def _listeners(given: Listener | Sequence[Listener]) -> list[Listener]:
 def _shape(saved: SavedModel) -> tuple[Any, ...]:
     sizes = saved.model.config
     decoder = (sizes.tie_weights, sizes.out_bias)
-    return sizes.layer_sizes, decoder, saved.classes, saved.backwards
+    several = isinstance(saved.model, TextClassifier) and saved.model.multi_label
+    return sizes.layer_sizes, decoder, saved.classes, several, saved.backwards

@@ -11,10 +11,9 @@ import numpy as np
 from torch import Tensor
 
 from steadfit.core.checks import whole_number
-from steadfit.core.console import say
 from steadfit.core.errors import DataError
 from steadfit.files.model_folder import save_model
-from steadfit.files.transfer import Pretrained, load_encoder, load_language_model, read_pretrained
+from steadfit.files.transfer import load_encoder, load_language_model
 from steadfit.inference.deviation import DOCUMENTS, int8_deviation
 from steadfit.inference.predictor import Prediction, Predictor
 from steadfit.inference.writer import Writer
@@ -28,6 +27,14 @@ from steadfit.models.language_model import LanguageModel
 from steadfit.models.recurrent import AWDLSTM
 from steadfit.notebook.data_bunch import DataBunch
 from steadfit.notebook.learner import Learner, Listener
+from steadfit.notebook.learner_arguments import (
+    ClassWeights,
+    bptt_of,
+    check_arguments,
+    class_weights_of,
+    say_from_scratch,
+    start_of,
+)
 from steadfit.notebook.names import folder_name
 from steadfit.text.corpus import VALID
 from steadfit.training.devices import generator_on
@@ -179,8 +186,8 @@ def language_model_learner(
         DataError: the data is for a classifier; a key of `config` does not exist.
         FileFormatError: `pretrained` is no language model, or `config` names other sizes.
     """
-    _check(data, arch, "language-model", "language_model_learner", "label_for_lm()")
-    start = _start(pretrained, data)
+    check_arguments(data, arch, "language-model", "language_model_learner", "label_for_lm()")
+    start = start_of(pretrained, data)
     plan = FitPlan(
         1, 1.0, wd=wd, clip=clip, accumulate=accumulate, bf16=bf16, seed=seed, optimizer=optimizer,
         nonmono=nonmono,
@@ -192,7 +199,7 @@ def language_model_learner(
     sizes = AWDLSTMConfig.from_defaults(defaults, len(data.vocab), drop_mult, config)
     model = LanguageModel(sizes, generator_on(None, seed))
     if start is None:
-        _say_from_scratch("language_model_learner")
+        say_from_scratch("language_model_learner")
     else:
         load_language_model(model, data.vocab, start, data.backwards)
     objective = LanguageModelObjective(model, Penalties(alpha, beta, beta_norm))
@@ -226,6 +233,8 @@ def text_classifier_learner(
     checkpoint_every: int = STEPS_BETWEEN,
     bptt: int | None = None,
     grad_tokens: int = 1400,
+    class_weights: ClassWeights | None = None,
+    label_smoothing: float = 0.0,
 ) -> TextClassifierLearner:
     """Make a learner for a document classifier, trained with AdamW.
 
@@ -234,14 +243,20 @@ def text_classifier_learner(
     Args:
         bptt: gradients flow through at most so many steps; the data's by default.
         grad_tokens: a document's windows before its last so many tokens get no gradient.
+        class_weights: how much a document of each class counts in training: a number for each
+            class, in the order of `data.classes` or by name; or "balanced", the rarer the more.
+        label_smoothing: how much of each target is spread over all classes, from 0 to below 1.
+            Neither changes what validation reports (docs/classifier-losses.md).
+
+    Documents labelled with sets of classes make a classifier for several classes a document.
     """
-    _check(data, arch, "classifier", "text_classifier_learner", "label_from_folder()")
+    check_arguments(data, arch, "classifier", "text_classifier_learner", "label_from_folder()")
     if data.bs < 2:
         raise DataError(
             "bs=1: batch normalisation in the classifier's head needs two documents; make the data "
             "with bs=2 or more."
         )
-    start = _start(pretrained, data)
+    start = start_of(pretrained, data)
     plan = FitPlan(1, 1.0, wd=wd, clip=clip, accumulate=accumulate, bf16=bf16, seed=seed)
     stages = None if checkpoint_dir is None else Stages(checkpoint_dir, checkpoint_every)
     defaults = CLASSIFIER_DEFAULTS if start is None else {**CLASSIFIER_DEFAULTS, **start.sizes}
@@ -249,50 +264,24 @@ def text_classifier_learner(
     model = TextClassifier(
         sizes,
         len(data.classes),
-        _bptt(bptt, data),
+        bptt_of(bptt, data),
         whole_number("grad_tokens", grad_tokens, 1),
         generator=generator_on(None, seed),
+        multi_label=data.store.multi_label,
     )
     if start is None:
-        _say_from_scratch("text_classifier_learner")
+        say_from_scratch("text_classifier_learner")
     else:
         load_encoder(model.encoder, data.vocab, start, data.backwards)
-    objective = ClassifierObjective(model, Penalties(alpha, beta, beta_norm))
+    objective = ClassifierObjective(
+        model,
+        Penalties(alpha, beta, beta_norm),
+        class_weights=class_weights_of(class_weights, data),
+        label_smoothing=label_smoothing,
+    )
     learner = TextClassifierLearner(
         data, objective, metrics, callbacks, path, plan=plan, stages=stages
     )
     if start is not None:
         learner.freeze()
     return learner
-
-
-def _check(data: object, arch: object, kind: str, maker: str, call: str) -> None:
-    if arch is not AWDLSTM:
-        raise DataError(f"{maker}: arch is {arch!r}; accepted is AWD_LSTM.")
-    if not isinstance(data, DataBunch):
-        raise DataError(
-            f"{maker}: data is a {type(data).__name__}; give what databunch() or load_data made."
-        )
-    if data.kind != kind:
-        raise DataError(
-            f"{maker} needs data for a {kind}, this is for a {data.kind}; label it with {call}."
-        )
-
-
-def _start(pretrained: object, data: DataBunch) -> Pretrained | None:
-    if pretrained is None or pretrained is False:
-        return None
-    if isinstance(pretrained, (str, Path)):
-        return read_pretrained(pretrained, data.backwards)
-    raise DataError(
-        f"pretrained is {pretrained!r}; accepted are the folder of a language model, the name of "
-        "an installed one, and None. Nothing is downloaded."
-    )
-
-
-def _bptt(bptt: int | None, data: DataBunch) -> int:
-    return data.bptt if bptt is None else whole_number("bptt", bptt, 1)
-
-
-def _say_from_scratch(maker: str) -> None:
-    say(f"{maker}: no pretrained weights, training starts from scratch.")

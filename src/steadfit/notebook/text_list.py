@@ -17,7 +17,7 @@ from steadfit.notebook.data_bunch import CLASSIFIER, LANGUAGE_MODEL, DataBunch
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.text.paths import DataPath
 from steadfit.text.readers import read_csv, read_folder, read_frame, read_texts
-from steadfit.text.values import label_value
+from steadfit.text.values import is_set_of_labels, label_value
 from steadfit.text.vocab import Vocab
 
 
@@ -180,8 +180,11 @@ class TextList:
     def label_from_list(
         self, labels: Iterable[object], classes: Iterable[str] | None = None
     ) -> TextList:
-        """Label each document with one of these, in the same order."""
-        named = [label_value(label, f"labels[{row}]") for row, label in enumerate(labels)]
+        """Label each document with one of these, in the same order.
+
+        Where each is a list or set, a document may have several classes, or none.
+        """
+        named = [_named(label, f"labels[{row}]") for row, label in enumerate(labels)]
         return self._labelled(self.corpus.with_labels(named), class_names(classes))
 
     def databunch(
@@ -278,3 +281,9 @@ class TextList:
             )
         if self.kind == CLASSIFIER:
             require_classes(self.corpus, self.classes)
+
+
+def _named(label: Any, place: str) -> str | list[str]:
+    if is_set_of_labels(label):
+        return [label_value(one, place) for one in label]
+    return label_value(label, place)
