@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from experiments._glove import fill_from_glove
 from steadfit.data.lm_stream import LanguageModelStream
 from steadfit.data.prepare import prepare_tokens
 from steadfit.files.compact import Numbers
@@ -50,6 +51,7 @@ class Pretraining:
         words: of the training text; None is all of it.
         numbers: how the weights are stored.
         seed: of weights, order and masks.
+        glove: begin with GloVe's vectors in the first columns of the embedding.
     """
 
     tokenizer: str = "words"
@@ -69,6 +71,14 @@ class Pretraining:
     words: int | None = None
     numbers: Numbers = "int8"
     seed: int = 0
+    glove: bool = False
+
+    def settings(self) -> dict[str, Any]:
+        """Return plain values, without what is not used: runs from before it was known count."""
+        values = asdict(self)
+        if not self.glove:
+            del values["glove"]
+        return values
 
 
 def pretrain(
@@ -87,6 +97,8 @@ def pretrain(
     sizes = {"emb_sz": how.emb_sz, "n_hid": how.n_hid, "n_layers": how.n_layers}
     config = AWDLSTMConfig.from_defaults(LANGUAGE_MODEL_DEFAULTS, len(vocab), how.drop_mult, sizes)
     model = LanguageModel(config, generator_on(None, how.seed))
+    if how.glove:
+        fill_from_glove(model.encoder.embedding.weight, vocab)
     objective = LanguageModelObjective(model, Penalties(how.alpha, how.beta, how.beta_norm))
     bf16 = has_fast_bf16(torch.device("cpu"))
     plan = FitPlan(how.epochs, how.lr, moms=(0.8, 0.7), bf16=bf16, clip=0.25, seed=how.seed)
@@ -104,7 +116,7 @@ def pretrain(
         "perplexity": round(math.exp(loss), 2),
         "bits_per_byte": round(_bits_per_byte(loss, tokenizer, held_out), 4),
     }
-    saved = SavedModel(model, tokenizer, (), how.backwards, {"recipe": asdict(how)}, figures)
+    saved = SavedModel(model, tokenizer, (), how.backwards, {"recipe": how.settings()}, figures)
     save_model(folder, saved, numbers=how.numbers)
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     return {**figures, "megabytes": round(size / 1e6, 2)}

@@ -14,14 +14,17 @@ from experiments._report import Found, Options, mean_and_spread
 from experiments._runs import run_all
 from experiments.base_model import training
 
-_BASE = Pretraining(epochs=2, words=1_000_000)
+_BASE = Pretraining(vocab=24_000, emb_sz=160, n_hid=320, epochs=2, rows=16, words=1_000_000)
 LEVERS: dict[str, Pretraining] = {
     "words seen three times": _BASE,
     "words, 10,000": replace(_BASE, vocab=10_000),
-    "subwords, 8,000": replace(_BASE, tokenizer="subwords", vocab=8_000, emb_sz=400),
-    "subwords, 16,000": replace(_BASE, tokenizer="subwords", vocab=16_000, emb_sz=320),
+    "subwords, 8,000": replace(_BASE, tokenizer="subwords", vocab=8_000),
+    "subwords, 16,000": replace(_BASE, tokenizer="subwords", vocab=16_000),
+    "GloVe's vectors": replace(_BASE, glove=True),
     "rate 8e-3": replace(_BASE, lr=8e-3),
     "rate 2e-3": replace(_BASE, lr=2e-3),
+    "32 rows": replace(_BASE, rows=32),
+    "64 rows": replace(_BASE, rows=64),
     "two layers": replace(_BASE, n_layers=2),
     "dropouts × 0.1": replace(_BASE, drop_mult=0.1),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def training(options: Options, how: Pretraining) -> Run:
     """Return the training of a model on the text the options name, tiny if they say quick."""
     if options.quick:
         how = replace(how, **QUICK)
-    settings = {"text": str(options.text or TEXT), "how": asdict(how)}
+    settings = {"text": str(options.text or TEXT), "how": how.settings()}
     return Run("experiments.base_model:one", settings)
 
 
