@@ -33,6 +33,7 @@ _HOMES = {
     "training.logs": ["CSVLog", "JSONLinesLog"],
     "training.events": ["Callback"],
     "training.metrics": ["accuracy", "perplexity"],
+    "estimator.text_classifier": ["TextClassifier"],
     "inference.predictor": ["Predictor"],
     "inference.writer": ["Writer"],
     "notebook.text_list": ["TextList"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from steadfit.text.tokenizer import Tokenizer
 from steadfit.text.vocab import PAD
 
 SORTED_TOGETHER = 50  # batches whose documents are sorted by length before they are cut
+Read = Callable[[TextClassifier, Tensor, Tensor], Tensor]
 TOKENS_TOGETHER = 1 << 20  # tokens from which on fewer documents are held, and read, at a time
 
 
@@ -168,12 +169,29 @@ def class_probabilities(
     Raises:
         DataError: a batch size below one.
     """
+    yield from read_documents(engine, documents, _probabilities, batch_size)
+
+
+def read_documents(
+    engine: Engine, documents: Iterable[Sequence[int]], read: Read, batch_size: int = 48
+) -> Iterator[Tensor]:
+    """Yield `(documents, columns)` of whatever `read` makes of batches; see `class_probabilities`.
+
+    Args:
+        engine: a classifier made ready.
+        documents: token ids of each.
+        read: takes the model, tokens `(batch, time)` and lengths `(batch,)`, returns a row each.
+        batch_size: documents of a batch at most.
+
+    Raises:
+        DataError: a batch size below one.
+    """
     whole_number("batch_size", batch_size, 1)
     iterator = iter(documents)
     while part := _some(iterator, batch_size * SORTED_TOGETHER):
         order = sorted(range(len(part)), key=lambda i: len(part[i]))
         found = [
-            _batch_probabilities(engine, [part[i] for i in batch])
+            _read_batch(engine, [part[i] for i in batch], read)
             for batch in _cut(order, [len(document) for document in part], batch_size)
         ]
         yield torch.cat(found)[torch.tensor(order).argsort()]
@@ -222,11 +240,14 @@ def _some(documents: Iterator[Sequence[int]], most: int) -> list[Sequence[int]]:
     return taken
 
 
-def _batch_probabilities(engine: Engine, documents: Sequence[Sequence[int]]) -> Tensor:
+def _read_batch(engine: Engine, documents: Sequence[Sequence[int]], read: Read) -> Tensor:
     lengths = torch.tensor([len(document) for document in documents])
     tokens = torch.full((len(documents), int(lengths.max())), PAD)
     for row, document in enumerate(documents):
         tokens[row, : len(document)] = torch.tensor(document)
     with engine.reading() as model:
-        logits = model(tokens.to(engine.device), lengths.to(engine.device))
-        return model.probabilities(logits).cpu()
+        return read(model, tokens.to(engine.device), lengths.to(engine.device)).cpu()
+
+
+def _probabilities(model: TextClassifier, tokens: Tensor, lengths: Tensor) -> Tensor:
+    return model.probabilities(model(tokens, lengths))

@@ -101,6 +101,22 @@ class TextClassifier(nn.Module):
         Raises:
             DataError: a document without a token, or longer than the batch.
         """
+        pool, ordered, order = self._pooled(tokens, lengths, observe, generator)
+        dtype = self.encoder.initial_state(0)[-1][0].dtype
+        return self._scores(pool, ordered, dtype, generator)[order.argsort()]
+
+    def vectors(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Return what the head reads of each document, `(batch, 3 * units)`.
+
+        It is the last, largest and mean output (see `ConcatPool`); arguments as `forward`.
+        """
+        pool, ordered, order = self._pooled(tokens, lengths, None, None)
+        return pool.result(ordered)[order.argsort()]
+
+    def _pooled(
+        self, tokens: Tensor, lengths: Tensor, observe: Observer | None, generator: Generator | None
+    ) -> tuple[DocumentPool, Tensor, Tensor]:
+        """Return the pool of a batch, its lengths, longest first, and which documents these are."""
         ordered, order = lengths.sort(descending=True, stable=True)
         longest, shortest = int(ordered[0]), int(ordered[-1])
         if shortest < 1 or longest > tokens.shape[1]:
@@ -117,7 +133,7 @@ class TextClassifier(nn.Module):
             pool.add(window)
             if observe is not None:
                 observe(window)
-        return self._scores(pool, ordered, like.dtype, generator)[order.argsort()]
+        return pool, ordered, order
 
     @torch.no_grad()
     def score_windows(self, windows: Iterable[Tensor]) -> Tensor:

@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
+from steadfit.core.checks import number
 from steadfit.core.errors import DataError
 from steadfit.data.lm_stream import LanguageModelStream
 from steadfit.data.prepare import prepare_tokens
+from steadfit.data.token_store import TokenStore
 from steadfit.files.model_folder import SavedModel, save_model
 from steadfit.files.transfer import load_language_model, read_pretrained
 from steadfit.kernels.precision import has_fast_bf16
 from steadfit.models.config import LANGUAGE_MODEL_DEFAULTS, AWDLSTMConfig
 from steadfit.models.language_model import LanguageModel
-from steadfit.recipe.settings import LanguageModelSettings
+from steadfit.recipe.rates import found_rate
+from steadfit.recipe.settings import FIND, LanguageModelSettings
 from steadfit.text.corpus import TRAIN, VALID, Corpus
-from steadfit.text.tokenizer import Tokenizer
+from steadfit.text.tokenizer import SUBWORDS, WORDS, Tokenizer
+from steadfit.text.vocab import Vocab
 from steadfit.training.devices import generator_on
 from steadfit.training.engine import fit
 from steadfit.training.evaluation import evaluate
+from steadfit.training.events import Callback
 from steadfit.training.history import History
 from steadfit.training.objective import LanguageModelObjective
 from steadfit.training.stages import Stages
 from steadfit.training.state import FitPlan
 
 FEWEST_ROWS = 4
+FEWEST_TEXTS = 10
+PIECES = 8_000  # of a vocabulary of subwords
 ROW_TOKENS = 2_000  # of a row at least, so that the state it carries tells something
+
+
+class TooLittleText(DataError):
+    """Less text than a language model could learn from."""
 
 
 def train_language_model(
@@ -43,6 +54,10 @@ def train_language_model(
     backwards: bool = False,
     seed: int = 0,
     checkpoints: Path | None = None,
+    tokenizer: str = WORDS,
+    pieces: int = PIECES,
+    cache: Path | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> dict[str, Any]:
     """Train a language model, write it to `folder`, and return its figures.
 
@@ -58,50 +73,119 @@ def train_language_model(
         backwards: read each document from its end.
         seed: of weights, masks and order.
         checkpoints: a folder for what is needed to go on.
+        tokenizer: "words" or "subwords"; subwords are those of `base` where there is one.
+        pieces: subwords at most.
+        cache: where token stores are kept; None is the usual place.
+        callbacks: for the fit.
 
     Raises:
-        DataError: too little text.
+        TooLittleText: fewer than ten texts, or 400 tokens.
     """
-    if texts.split is None:
-        texts = texts.split_randomly(how.held_out, seed)
-    start = None if base is None else read_pretrained(base, backwards)
-    store, vocab = prepare_tokens(texts, max_vocab=how.max_vocab, min_freq=how.min_freq)
-    rows = _rows(int(store.lengths_of(store.rows(TRAIN)).sum()), how.rows)
-    train = LanguageModelStream(store, store.rows(TRAIN), rows, how.bptt, seed, backwards=backwards)
-    valid = LanguageModelStream(
-        store, store.rows(VALID), FEWEST_ROWS, how.bptt, shuffle=False, backwards=backwards
+    made = prepare_language_model(
+        texts,
+        how,
+        base=base,
+        sizes=sizes,
+        backwards=backwards,
+        seed=seed,
+        tokenizer=tokenizer,
+        pieces=pieces,
+        cache=cache,
     )
-    defaults = LANGUAGE_MODEL_DEFAULTS
-    if start is not None:
-        defaults = {**defaults, **start.sizes, **start.decoder}
-    config = AWDLSTMConfig.from_defaults(defaults, len(vocab), how.drop_mult, sizes)
-    model = LanguageModel(config, generator_on(None, seed))
-    if start is not None:
-        load_language_model(model, vocab, start, backwards)
-    objective = LanguageModelObjective(model, how.penalties)
+    objective, train = made.objective, made.train
     bf16 = has_fast_bf16(torch.device("cpu"))
-    plan = FitPlan(how.epochs, how.lr, clip=how.clip, bf16=bf16, seed=seed)
+    plan = FitPlan(how.epochs, 1.0, clip=how.clip, bf16=bf16, seed=seed)
+    rate = (
+        found_rate(objective, train, plan, LanguageModelSettings.lr) if how.lr == FIND else how.lr
+    )
+    plan = replace(plan, lr=number("lr", rate))
     history = History()
     stages = None if checkpoints is None else Stages(checkpoints)
-    fit(objective, train, None, plan, history, stages=stages)
+    fit(objective, train, None, plan, history, callbacks, stages=stages)
     figures = {
-        "perplexity": round(math.exp(evaluate(objective, valid, bf16).loss), 2),
+        "perplexity": round(math.exp(evaluate(objective, made.valid, bf16).loss), 2),
         "tokens": train.tokens,
-        "texts": len(texts.part(TRAIN)),
-        "epochs": how.epochs,
+        "texts": len(train.rows),
+        "epochs": len(history.epochs),
+        "lr": plan.lr,
         "seconds": round(sum(epoch.seconds for epoch in history.epochs), 1),
         "tokens_per_second": round(history.epochs[-1].tokens_per_second),
     }
     details = {"seed": seed, "recipe": asdict(how), "base": None if base is None else str(base)}
-    save_model(folder, SavedModel(model, Tokenizer.of(vocab), (), backwards, details, figures))
+    saved = SavedModel(objective.model, Tokenizer.of(made.vocab), (), backwards, details, figures)
+    save_model(folder, saved)
     return figures
+
+
+class Prepared(NamedTuple):
+    """A language model before its first step, and what it will read."""
+
+    objective: LanguageModelObjective
+    train: LanguageModelStream
+    valid: LanguageModelStream
+    vocab: Vocab
+
+
+def prepare_language_model(
+    texts: Corpus,
+    how: LanguageModelSettings,
+    *,
+    base: str | Path | None = None,
+    sizes: Mapping[str, Any] | None = None,
+    backwards: bool = False,
+    seed: int = 0,
+    tokenizer: str = WORDS,
+    pieces: int = PIECES,
+    cache: Path | None = None,
+) -> Prepared:
+    """Return what `train_language_model` begins with; arguments and errors are its own."""
+    if len(texts) < FEWEST_TEXTS:
+        raise TooLittleText(
+            f"{len(texts)} texts are too few for a language model; it needs {FEWEST_TEXTS} at "
+            "least. Give more, or train without one of your own."
+        )
+    if texts.split is None:
+        texts = texts.split_randomly(max(how.held_out, 1 / len(texts)), seed)
+    start = None if base is None else read_pretrained(base, backwards)
+    known = start is not None and tokenizer == SUBWORDS
+    store, vocab = prepare_tokens(
+        texts,
+        vocab=start.saved.tokenizer.vocab if start is not None and known else None,
+        max_vocab=how.max_vocab,
+        min_freq=how.min_freq,
+        tokenizer=tokenizer,
+        vocab_size=pieces,
+        cache=cache,
+    )
+    rows = _rows(int(store.lengths_of(store.rows(TRAIN)).sum()), how.rows)
+    train = LanguageModelStream(store, store.rows(TRAIN), rows, how.bptt, seed, backwards=backwards)
+    valid = LanguageModelStream(
+        store, store.rows(VALID), _few_rows(store), how.bptt, shuffle=False, backwards=backwards
+    )
+    defaults = LANGUAGE_MODEL_DEFAULTS
+    if start is not None:
+        defaults = {**defaults, **start.sizes, **start.decoder}
+    sizes = {k: v for k, v in (sizes or {}).items() if start is None or k not in start.sizes}
+    config = AWDLSTMConfig.from_defaults(defaults, len(vocab), how.drop_mult, sizes)
+    model = LanguageModel(config, generator_on(None, seed))
+    if start is not None:
+        load_language_model(model, vocab, start, backwards)
+    return Prepared(LanguageModelObjective(model, how.penalties), train, valid, vocab)
 
 
 def _rows(tokens: int, most: int) -> int:
     """Return how many texts to read side by side."""
     if tokens < FEWEST_ROWS * 100:
-        raise DataError(
+        raise TooLittleText(
             f"All texts together have {tokens} tokens; a language model needs "
             f"{FEWEST_ROWS * 100} at least. Give more text, or train without one of your own."
         )
     return max(FEWEST_ROWS, min(most, tokens // ROW_TOKENS))
+
+
+def _few_rows(store: TokenStore) -> int:
+    """Return how many texts held out to read side by side."""
+    tokens = int(store.lengths_of(store.rows(VALID)).sum())
+    if tokens < 2:
+        raise TooLittleText("A text held out is empty: too little text for a language model.")
+    return min(FEWEST_ROWS, tokens - 1)

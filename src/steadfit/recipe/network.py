@@ -1,14 +1,16 @@
-"""A classifier's network, trained phase by phase from an encoder."""
+"""A classifier's network, trained phase by phase from an encoder or from where it stands."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from numpy.typing import ArrayLike
+from torch import Tensor
 
 from steadfit.data.buckets import DocumentBatches
 from steadfit.data.token_store import TokenStore
@@ -16,8 +18,10 @@ from steadfit.files.transfer import load_encoder, read_pretrained
 from steadfit.kernels.precision import has_fast_bf16
 from steadfit.models.classifier import TextClassifier
 from steadfit.models.config import CLASSIFIER_DEFAULTS, AWDLSTMConfig
-from steadfit.recipe.settings import ClassifierSettings
+from steadfit.recipe.rates import found_rate
+from steadfit.recipe.settings import FIND, ClassifierSettings
 from steadfit.text.vocab import Vocab
+from steadfit.training.callbacks import EarlyStopping
 from steadfit.training.devices import generator_on
 from steadfit.training.engine import fit
 from steadfit.training.events import Callback
@@ -38,6 +42,8 @@ class Reading:
         encoder: a model folder or an installed name; None starts from nothing.
         sizes: keys of the configuration, where there is no encoder.
         backwards: read each document from its end.
+        weights: (documents,), how much each counts in training.
+        class_weights: (classes,), the same for each class.
     """
 
     store: TokenStore
@@ -45,6 +51,8 @@ class Reading:
     encoder: str | Path | None = None
     sizes: dict[str, Any] = field(default_factory=dict)
     backwards: bool = False
+    weights: ArrayLike | None = None
+    class_weights: Tensor | None = None
 
 
 def train_network(
@@ -53,10 +61,13 @@ def train_network(
     how: ClassifierSettings,
     *,
     valid: DocumentBatches | None = None,
+    patience: int | None = None,
     callbacks: Sequence[Callback] = (),
     seed: int = 0,
     checkpoints: Path | None = None,
     history: History | None = None,
+    model: TextClassifier | None = None,
+    epochs: Sequence[int] | None = None,
 ) -> TextClassifier:
     """Return a classifier trained on some documents; it goes on where it was stopped.
 
@@ -65,21 +76,44 @@ def train_network(
         rows: of the store, to learn from.
         how: the numbers.
         valid: judged after each epoch.
+        patience: a phase ends after more than so many epochs without a smaller loss on `valid`,
+            with the weights of its best one; None lets it run through.
         callbacks: for every fit.
         seed: of the head, masks and order.
         checkpoints: a folder for what is needed to go on.
         history: gets the epochs.
+        model: trained on, in place, all layers at once; None begins with the encoder.
+        epochs: of each phase; None is those of `how`.
     """
     history = History() if history is None else history
-    model = starting_network(reading, how, seed)
-    objective = ClassifierObjective(model.eval(), how.penalties)
+    further = model is not None
+    model = starting_network(reading, how, seed) if model is None else model
+    objective = ClassifierObjective(
+        model.eval(),
+        how.penalties,
+        class_weights=reading.class_weights,
+        label_smoothing=how.label_smoothing,
+    )
     documents = len(rows)  # type: ignore[arg-type]
-    batch = how.rows_of(documents)
-    train = DocumentBatches(reading.store, rows, batch, seed, backwards=reading.backwards)
+    train = DocumentBatches(
+        reading.store,
+        rows,
+        how.rows_of(documents),
+        seed,
+        backwards=reading.backwards,
+        weights=reading.weights,
+    )
     stages = None if checkpoints is None else Stages(checkpoints)
     bf16 = has_fast_bf16(torch.device("cpu"))
     groups = model.layer_groups()
-    for stage, phase in enumerate(how.phases(documents, len(groups))):
+    if how.lr == FIND:
+        freeze_to(groups, -1)
+        plan = FitPlan(1, 1.0, wd=how.wd, clip=how.clip, bf16=bf16, seed=seed)
+        how = replace(how, lr=found_rate(objective, train, plan, ClassifierSettings.lr))
+    phases = how.phases(documents, len(groups))[-1 if further else 0 :]
+    if epochs is not None:
+        phases = [one._replace(epochs=n) for one, n in zip(phases, epochs, strict=True)]
+    for stage, phase in enumerate(phases):
         freeze_to(groups, phase.unfrozen)
         plan = FitPlan(
             phase.epochs,
@@ -91,7 +125,8 @@ def train_network(
             stage=stage,
             first_epoch=len(history.epochs),
         )
-        fit(objective, train, valid, plan, history, callbacks, stages=stages)
+        stopping = [] if patience is None else [_stopping(patience)]
+        fit(objective, train, valid, plan, history, [*stopping, *callbacks], stages=stages)
     freeze_to(groups, 0)
     return model
 
@@ -103,11 +138,31 @@ def starting_network(reading: Reading, how: ClassifierSettings, seed: int) -> Te
     if reading.encoder is not None:
         start = read_pretrained(reading.encoder, reading.backwards)
         defaults = {**defaults, **start.sizes}
-    config = AWDLSTMConfig.from_defaults(
-        defaults, len(reading.vocab), how.drop_mult, reading.sizes or None
+    sizes = {k: v for k, v in reading.sizes.items() if start is None or k not in start.sizes}
+    config = AWDLSTMConfig.from_defaults(defaults, len(reading.vocab), how.drop_mult, sizes)
+    model = TextClassifier(
+        config,
+        len(reading.store.meta["classes"]),
+        generator=generator_on(None, seed),
+        multi_label=reading.store.multi_label,
     )
-    classes = len(reading.store.meta["classes"])
-    model = TextClassifier(config, classes, generator=generator_on(None, seed))
     if start is not None:
         load_encoder(model.encoder, reading.vocab, start, reading.backwards)
     return model
+
+
+def _stopping(patience: int) -> EarlyStopping:
+    return EarlyStopping("valid_loss", patience, restore_best=True)
+
+
+def best_epochs(history: History) -> list[int]:
+    """Return how many epochs each phase took to its smallest validation loss."""
+    found: list[int] = []
+    best = math.inf
+    for one in history.epochs:
+        if one.epoch == 0:
+            found.append(1)
+            best = math.inf
+        if one.valid_loss is not None and one.valid_loss < best:
+            best, found[-1] = one.valid_loss, one.epoch + 1
+    return found

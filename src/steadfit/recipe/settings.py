@@ -12,6 +12,7 @@ from steadfit.training.penalty_terms import Penalties
 
 GRADUAL, ONE_CYCLE = "gradual", "one-cycle"
 SCHEDULES = (GRADUAL, ONE_CYCLE)
+FIND = "find"  # a rate: that of a range test
 LAYER_FACTOR = 2.6  # the rate of a layer by that of the one below (Howard & Ruder, 2018, 3.2)
 
 
@@ -21,7 +22,7 @@ class LanguageModelSettings:
 
     Attributes:
         epochs: passes over the texts.
-        lr: largest rate of one cycle, the same for all layers.
+        lr: largest rate of one cycle, the same for all layers; or "find".
         rows: texts read side by side; fewer where there is little text.
         bptt: steps of a window.
         drop_mult: scales the dropouts of a language model.
@@ -32,7 +33,7 @@ class LanguageModelSettings:
     """
 
     epochs: int = 3
-    lr: float = 4e-3
+    lr: float | str = 4e-3
     rows: int = 32
     bptt: int = 70
     drop_mult: float = 0.2
@@ -66,19 +67,23 @@ class ClassifierSettings:
         schedule: "gradual" unfreezes layer by layer (Howard & Ruder, 2018, section 3.3);
             "one-cycle" trains the head, then all layers at once.
         lr: largest rate of the first phase, which trains the head; later phases go down from it.
+            "find" takes what a range test of the head suggests.
         batch_size: documents of a step; an eighth of the documents at most, for the steps' sake.
         steps: optimizer steps of a phase at least, as long as `most_epochs` allows; of many
             documents an epoch is a phase.
         most_epochs: of a phase.
+        epochs: of a phase, whatever `steps` says; None goes by `steps`.
+        share: of all epochs, where there is less time; each phase keeps one.
         last: how many times as long the last phase is, in which all layers train.
         drop_mult: scales the dropouts of a classifier.
         alpha, beta, beta_norm: coefficients of AR, TAR and the norm stabilizer.
         wd: weight decay.
         clip: largest norm of the gradient.
+        label_smoothing: how much of a target is spread over all classes.
     """
 
     schedule: str = GRADUAL
-    lr: float = 2e-2
+    lr: float | str = 2e-2
     batch_size: int = 32
     steps: int = 120
     most_epochs: int = 12
@@ -89,6 +94,9 @@ class ClassifierSettings:
     beta_norm: float = 0.0
     wd: float = 0.01
     clip: float = 0.25
+    epochs: int | None = None
+    share: float = 1.0
+    label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
@@ -97,7 +105,11 @@ class ClassifierSettings:
             )
         for name in ("batch_size", "steps", "most_epochs"):
             whole_number(name, getattr(self, name), 1)
-        for name in ("lr", "last"):
+        if self.epochs is not None:
+            whole_number("epochs", self.epochs, 1)
+        for name in ("lr", "last", "share"):
+            if name == "lr" and self.lr == FIND:
+                continue
             if not number(name, getattr(self, name)) > 0:
                 raise DataError(f"{name} is {getattr(self, name)!r}; give a positive number.")
 
@@ -115,17 +127,24 @@ class ClassifierSettings:
 
         The head at `lr`; then each time the rate halves as a layer is added, spread over the
         layers by `LAYER_FACTOR` each; all layers train at a tenth.
+
+        Raises:
+            DataError: the rate is still to be found.
         """
+        lr = number("lr", self.lr)
         steps = math.ceil(documents / self.rows_of(documents))
-        epochs = max(1, min(self.most_epochs, math.ceil(self.steps / steps)))
+        epochs = self.epochs or max(1, min(self.most_epochs, math.ceil(self.steps / steps)))
         last = max(1, round(self.last * epochs))
-        found = [Phase(-1, epochs, self.lr)]
+        found = [Phase(-1, self._less(epochs), lr)]
         if self.schedule == GRADUAL:
             found += [
-                Phase(-n, epochs, _spread(self.lr / 2 ** (n - 1), n))
+                Phase(-n, self._less(epochs), _spread(lr / 2 ** (n - 1), n))
                 for n in range(2, min(groups, 4))
             ]
-        return [*found, Phase(0, last, _spread(self.lr / 10, groups))]
+        return [*found, Phase(0, self._less(last), _spread(lr / 10, groups))]
+
+    def _less(self, epochs: int) -> int:
+        return max(1, math.floor(self.share * epochs + 1e-9))
 
 
 def _spread(lr: float, groups: int) -> slice:

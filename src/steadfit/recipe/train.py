@@ -3,66 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from steadfit.core.console import say
+from steadfit.core.errors import DataError
+from steadfit.data.buckets import DocumentBatches
 from steadfit.data.prepare import prepare_tokens
 from steadfit.files.model_folder import SavedModel
 from steadfit.files.pretrained import DIRECTIONS
 from steadfit.files.transfer import read_pretrained
-from steadfit.inference.blend import fit_blend
 from steadfit.inference.decision import Decision
-from steadfit.inference.ensemble import Ensemble, tempered
-from steadfit.linear.calibration import fit_scale
+from steadfit.inference.ensemble import Ensemble
 from steadfit.linear.model import LinearModel
 from steadfit.linear.nbsvm import fit_nbsvm
-from steadfit.linear.probabilities import LEAST_PROBABILITY
-from steadfit.recipe.account import described, held_out_figures
+from steadfit.recipe.account import described, duplicates_between, held_out_figures
 from steadfit.recipe.base import AUTO, base_for
+from steadfit.recipe.choices import BOTH, Recipe
+from steadfit.recipe.fitted import answers_of, fit_held_out
 from steadfit.recipe.held_out import hold_out
-from steadfit.recipe.language_model import train_language_model
-from steadfit.recipe.network import Reading, train_network
-from steadfit.recipe.settings import ClassifierSettings, LanguageModelSettings
+from steadfit.recipe.language_model import TooLittleText, train_language_model
+from steadfit.recipe.network import Reading, best_epochs, train_network
+from steadfit.recipe.weights import class_weights_of
 from steadfit.text.corpus import TRAIN, VALID, Corpus
-from steadfit.text.tokenizer import Tokenizer
+from steadfit.text.tokenizer import SUBWORDS, Tokenizer
+from steadfit.training.events import Callback
 from steadfit.training.history import History
 
-BOTH = "both"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """All choices of the recipe.
-
-    Attributes:
-        base: the language model to begin with: `auto` (see `base_for`), a name, a folder, None.
-        language_model: how it is trained on the task's own texts; None leaves it as it is.
-        classifier: how the classifier is trained.
-        sizes: of the network, as keys of its configuration, where there is no base.
-        backwards: False, True, or "both" for two networks whose probabilities are averaged.
-        held_out: share of the labelled texts that calibration and blend are fitted on.
-        refit: train again on all labelled texts, with what was fitted on those held out.
-        blend: with NBSVM: "auto" where it helps on texts held out, "always", or None.
-        seed: of everything that is drawn.
-    """
-
-    base: str | Path | None = AUTO
-    language_model: LanguageModelSettings | None = field(default_factory=LanguageModelSettings)
-    classifier: ClassifierSettings = field(default_factory=ClassifierSettings)
-    sizes: dict[str, Any] = field(default_factory=dict)
-    backwards: bool | str = False
-    held_out: float = 0.1
-    refit: bool = False
-    blend: str | None = "auto"
-    seed: int = 0
-
-    @property
-    def directions(self) -> tuple[bool, ...]:
-        """Whether each network reads backwards."""
-        return (False, True) if self.backwards == BOTH else (bool(self.backwards),)
+__all__ = ["BOTH", "Encoder", "Recipe", "train", "train_encoder", "train_ensemble"]
+JUDGED = 64  # documents of a batch that is not learned from
 
 
 class Encoder(NamedTuple):
@@ -72,70 +45,32 @@ class Encoder(NamedTuple):
     figures: dict[str, Any]
 
 
-def train_encoder(
-    texts: Corpus, recipe: Recipe, base: str | Path | None, backwards: bool, folder: Path
-) -> Encoder:
-    """Train a language model on the task's texts, below `folder`; it goes on where it stopped."""
-    if recipe.language_model is None:
-        return Encoder(base, {})
-    model = folder / f"language-model-{_named(backwards)}"
-    figures = train_language_model(
-        texts,
-        recipe.language_model,
-        model,
-        base=base,
-        sizes=recipe.sizes or None,
-        backwards=backwards,
-        seed=recipe.seed,
-        checkpoints=model.with_name(f"{model.name}-checkpoints"),
-    )
-    return Encoder(model, figures)
+class Work(NamedTuple):
+    """Where a training works, and who listens.
 
-
-def train_ensemble(
-    corpus: Corpus, recipe: Recipe, encoders: Sequence[Encoder], folder: Path
-) -> Ensemble:
-    """Train a classifier on labelled documents; it goes on where it was stopped.
-
-    Args:
-        corpus: labelled; what is "valid" in its split is not learned from but by `refit`.
-        recipe: the choices.
-        encoders: one for each of `recipe.directions`.
-        folder: for checkpoints.
+    Attributes:
+        folder: for language models and checkpoints.
+        resumable: write checkpoints, so that the same call goes on where it was stopped.
+        cache: where token stores are kept; None is the usual place.
+        callbacks: of every fit.
     """
-    classes = corpus.classes
-    valid = corpus.part(VALID)
-    assert valid.labels is not None
-    codes = np.array([classes.index(label) for label in valid.labels], np.int64)
-    decision = Decision(classes)
-    ways = list(zip(encoders, recipe.directions, strict=True))
-    networks = tuple(_network(corpus, recipe, *way, folder / "held-out", TRAIN) for way in ways)
-    mean = Ensemble(networks, decision).mean_probabilities(valid.texts)
-    scale = fit_scale(np.log(np.clip(mean, LEAST_PROBABILITY, 1.0)), codes)
-    linear, blend = None, None
-    if recipe.blend is not None:
-        simple = _nbsvm(corpus.part(TRAIN)).probabilities(valid.texts)
-        blend = fit_blend(tempered(mean, scale), simple, codes, recipe.blend)
-        linear = _nbsvm(corpus) if blend.weight < 1 else None
-    seconds = _seconds(networks)
-    if recipe.refit:
-        networks = tuple(_network(corpus, recipe, *way, folder / "all", None) for way in ways)
-        seconds += _seconds(networks)
-    details = {
-        "data": described(corpus),
-        "figures": held_out_figures(tempered(mean, scale), codes, blend),
-        "language_model": {
-            DIRECTIONS[way]: encoder.figures for encoder, way in ways if encoder.figures
-        },
-        "training_seconds": round(seconds, 1),
-        "recipe": asdict(replace(recipe, base=None if recipe.base is None else str(recipe.base))),
-    }
-    weight = 1.0 if blend is None else blend.weight
-    return Ensemble(networks, decision, scale, linear, weight, details)
+
+    folder: Path
+    resumable: bool = True
+    cache: Path | None = None
+    callbacks: Sequence[Callback] = ()
+
+    def checkpoints(self, *names: str) -> Path | None:
+        """Return a folder for the checkpoints of something, below `folder`."""
+        return self.folder.joinpath(*names) if self.resumable else None
 
 
 def train(
-    labelled: Corpus, recipe: Recipe, folder: Path, unlabeled: Sequence[str] = ()
+    labelled: Corpus,
+    recipe: Recipe,
+    folder: Path | Work,
+    unlabeled: Sequence[str] = (),
+    weights: NDArray[Any] | None = None,
 ) -> Ensemble:
     """Train everything: language models on all texts but those held out, then the classifier.
 
@@ -144,12 +79,107 @@ def train(
         recipe: the choices.
         folder: for language models and checkpoints; the same call goes on where it was stopped.
         unlabeled: more texts of the kind; none of a text the classifier will be judged by.
+        weights: (documents,), how much each counts in training; None is one each.
     """
+    work = _work(folder)
     corpus = hold_out(labelled, recipe.held_out, recipe.seed)
     texts = Corpus([*corpus.part(TRAIN).texts, *unlabeled])
-    base = base_for(texts.texts, recipe.base)
-    encoders = [train_encoder(texts, recipe, base, way, folder) for way in recipe.directions]
-    return train_ensemble(corpus, recipe, encoders, folder)
+    base: str | Path | None = recipe.base
+    if base == AUTO:
+        # What there is for English was trained on words.
+        base = None if recipe.tokenizer == SUBWORDS else base_for(texts.texts)
+    encoders = [train_encoder(texts, recipe, base, way, work) for way in recipe.directions]
+    made = train_ensemble(corpus, recipe, encoders, work, weights)
+    return replace(made, details={**made.details, "duplicates": duplicates_between(corpus)})
+
+
+def train_encoder(
+    texts: Corpus, recipe: Recipe, base: str | Path | None, backwards: bool, folder: Path | Work
+) -> Encoder:
+    """Train a language model on the task's texts, below `folder`; it goes on where it stopped.
+
+    Where there is too little text for one, the base is taken as it is.
+    """
+    if recipe.language_model is None:
+        return Encoder(base, {})
+    work = _work(folder)
+    name = f"language-model-{_named(backwards)}"
+    try:
+        figures = train_language_model(
+            texts,
+            recipe.language_model,
+            work.folder / name,
+            base=base,
+            sizes=recipe.sizes or None,
+            backwards=backwards,
+            seed=recipe.seed,
+            checkpoints=work.checkpoints(f"{name}-checkpoints"),
+            tokenizer=recipe.tokenizer,
+            pieces=recipe.pieces,
+            cache=work.cache,
+            callbacks=work.callbacks,
+        )
+    except TooLittleText as error:
+        say(f"There is no language model of these texts. {error}")
+        return Encoder(base, {})
+    return Encoder(work.folder / name, figures)
+
+
+def train_ensemble(
+    corpus: Corpus,
+    recipe: Recipe,
+    encoders: Sequence[Encoder],
+    folder: Path | Work,
+    weights: NDArray[Any] | None = None,
+) -> Ensemble:
+    """Train a classifier on labelled documents; it goes on where it was stopped.
+
+    Args:
+        corpus: labelled; what is "valid" in its split is not learned from but by `refit`.
+        recipe: the choices.
+        encoders: one for each of `recipe.directions`.
+        folder: for checkpoints.
+        weights: (documents,), how much each counts in training; None is one each.
+
+    Raises:
+        DataError: a class that no document to learn from has, or "always" a blend that cannot be.
+    """
+    work, classes = _work(folder), corpus.classes
+    mixing = _mixing(corpus, recipe, weights)
+    asked = recipe.blend is not None and not corpus.multi_label  # a baseline at least
+    valid = corpus.part(VALID)
+    _check_classes(corpus.part(TRAIN), valid)
+    answers = answers_of(valid, classes)
+    ways = list(zip(encoders, recipe.directions, strict=True))
+    trained = [_network(corpus, recipe, *way, work, "held-out", weights) for way in ways]
+    networks = tuple(one.saved for one in trained)
+    plain = Decision(classes, multi_label=corpus.multi_label)
+    mean = Ensemble(networks, plain).mean_probabilities(valid.texts)
+    simple = _nbsvm(corpus.part(TRAIN)).probabilities(valid.texts) if asked else None
+    fitted = fit_held_out(mean, simple, answers, classes, recipe, mixing)
+    linear = _nbsvm(corpus) if fitted.weight < 1 else None
+    seconds = _seconds(networks)
+    if recipe.refit:
+        networks = tuple(
+            _network(corpus, recipe, *way, work, "all", weights, like=one.epochs).saved
+            for way, one in zip(ways, trained, strict=True)
+        )
+        seconds += _seconds(networks)
+    details = {
+        "data": described(corpus),
+        "figures": held_out_figures(fitted, answers),
+        "language_model": {
+            DIRECTIONS[way]: encoder.figures for encoder, way in ways if encoder.figures
+        },
+        "training_seconds": round(seconds, 1),
+        "recipe": recipe.to_json(),
+    }
+    return Ensemble(networks, fitted.decision, fitted.scale, linear, fitted.weight, details)
+
+
+class _Trained(NamedTuple):
+    saved: SavedModel
+    epochs: list[int] | None  # of each phase until its best one, where it could be stopped early
 
 
 def _network(
@@ -157,28 +187,87 @@ def _network(
     recipe: Recipe,
     encoder: Encoder,
     backwards: bool,
-    folder: Path,
-    side: str | None,
-) -> SavedModel:
-    """Train one network on a side of the split; None is all of it."""
+    work: Work,
+    side: str,
+    weights: NDArray[Any] | None,
+    like: Sequence[int] | None = None,
+) -> _Trained:
+    """Train one network on what is not held out, or on all of it."""
     vocab = None
     if encoder.place is not None:
         vocab = read_pretrained(encoder.place, backwards).saved.tokenizer.vocab
-    store, vocab = prepare_tokens(corpus, vocab=vocab, classes=corpus.classes)
-    reading = Reading(store, vocab, encoder.place, recipe.sizes, backwards)
-    rows = np.arange(len(store)) if side is None else store.rows(side)
+    store, vocab = prepare_tokens(
+        corpus,
+        vocab=vocab,
+        classes=corpus.classes,
+        tokenizer=None if vocab is not None else recipe.tokenizer,
+        vocab_size=recipe.pieces,
+        cache=work.cache,
+    )
+    rows = np.arange(len(store)) if side == "all" else store.rows(TRAIN)
+    counts = store.class_counts(rows, len(corpus.classes))
+    reading = Reading(
+        store,
+        vocab,
+        encoder.place,
+        recipe.sizes,
+        backwards,
+        weights,
+        class_weights_of(recipe.class_weight, corpus.classes, counts),
+    )
+    stoppable = recipe.patience is not None and side != "all"
+    valid = None
+    if stoppable:
+        valid = DocumentBatches(
+            store, store.rows(VALID), JUDGED, shuffle=False, backwards=backwards
+        )
     history = History()
     model = train_network(
         reading,
         rows,
         recipe.classifier,
+        valid=valid,
+        patience=recipe.patience if stoppable else None,
+        callbacks=work.callbacks,
         seed=recipe.seed,
-        checkpoints=folder / _named(backwards),
+        checkpoints=work.checkpoints(side, _named(backwards)),
         history=history,
+        epochs=like,
     )
     figures = {"training_seconds": round(sum(epoch.seconds for epoch in history.epochs), 1)}
     tokenizer = Tokenizer.of(vocab)
-    return SavedModel(model.eval(), tokenizer, corpus.classes, backwards, metrics=figures)
+    saved = SavedModel(model.eval(), tokenizer, corpus.classes, backwards, metrics=figures)
+    return _Trained(saved, best_epochs(history) if stoppable else None)
+
+
+def _mixing(corpus: Corpus, recipe: Recipe, weights: NDArray[Any] | None) -> bool:
+    """Tell whether NBSVM, which knows no weights, may be mixed in."""
+    if recipe.blend == "always" and corpus.multi_label:
+        raise DataError(
+            "blend='always' was asked for, but NBSVM gives each text one class, and these texts "
+            "may have several; take 'auto' or None."
+        )
+    weighed = weights is not None or recipe.class_weight is not None
+    return recipe.blend == "always" or (
+        recipe.blend is not None and not weighed and not corpus.multi_label
+    )
+
+
+def _check_classes(train: Corpus, valid: Corpus) -> None:
+    if unseen := sorted({*valid.classes} - {*train.classes}):
+        raise DataError(
+            f"No text to learn from has the class {', '.join(map(repr, unseen[:5]))}, which texts "
+            "to validate on have. Give some, or leave those texts out."
+        )
+    if len(train.classes) < 2:
+        raise DataError(
+            f"All texts have the class {train.classes[0] if train.classes else '(none)'}; a "
+            "classifier needs two at least."
+        )
+
+
+def _work(folder: Path | Work) -> Work:
+    return folder if isinstance(folder, Work) else Work(folder)
 
 
 def _nbsvm(corpus: Corpus) -> LinearModel:

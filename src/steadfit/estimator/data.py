@@ -1,0 +1,113 @@
+"""Texts, labels, groups and weights of a fit, put together and compared."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadfit.core.checks import shown
+from steadfit.core.errors import DataError
+from steadfit.estimator.classes import Classes, classes_of
+from steadfit.estimator.texts import texts_of
+from steadfit.text.corpus import TRAIN, VALID, Corpus
+from steadfit.text.values import label_value, names_of
+
+
+class FitData(NamedTuple):
+    """What a fit learns from.
+
+    Attributes:
+        corpus: documents with labels, and a split where texts to validate on were given.
+        classes: as they were given.
+        weights: (documents,), or None.
+        unlabeled: more texts.
+    """
+
+    corpus: Corpus
+    classes: Classes
+    weights: NDArray[np.float64] | None
+    unlabeled: list[str]
+
+
+def fit_data(
+    texts: Any,
+    labels: Any,
+    unlabeled: Any,
+    valid: Any,
+    groups: Any,
+    weights: Any,
+    columns: Any,
+    classes: Classes | bool | str,
+) -> FitData:
+    """Read the arguments of a fit.
+
+    Args:
+        texts: see `texts_of`; `unlabeled` alike.
+        labels: see `classes_of`.
+        unlabeled: or None.
+        valid: a pair of texts and labels, or None.
+        groups: one a text, or None.
+        weights: one number a text, or None.
+        columns: of a table, that hold the texts.
+        classes: those that are known, or what `multi_label` says of them.
+
+    Raises:
+        DataError: lengths that differ, or what `texts_of` and `Classes` refuse.
+    """
+    documents = list(texts_of(texts, columns))
+    known = classes if isinstance(classes, Classes) else classes_of(labels, classes)
+    names = known.read(labels)
+    _same_length("labels", names, documents)
+    numbers = None if weights is None else _weights(weights, names)
+    kept = None if groups is None else _groups(groups, len(documents))
+    split = None
+    if valid is not None:
+        more, more_names = _valid(valid, columns, known)
+        split = [TRAIN] * len(documents) + [VALID] * len(more)
+        documents, names = [*documents, *more], [*names, *more_names]
+        kept = None  # who is on which side is decided
+        numbers = None if numbers is None else np.append(numbers, np.ones(len(more)))
+    corpus = Corpus(documents, names, kept, split)
+    rest = [] if unlabeled is None else list(texts_of(unlabeled, columns))
+    return FitData(corpus, known, numbers, rest)
+
+
+def _valid(valid: Any, columns: Any, known: Classes) -> tuple[list[str], list[Any]]:
+    if not isinstance(valid, (tuple, list)) or len(valid) != 2:
+        raise DataError(f"valid is {shown(valid)}; a pair (texts, labels) is accepted.")
+    texts = list(texts_of(valid[0], columns))
+    names = known.read(valid[1])
+    _same_length("labels of valid", names, texts)
+    return texts, names
+
+
+def _groups(groups: Any, count: int) -> list[str]:
+    values = list(groups.tolist() if hasattr(groups, "tolist") else groups)
+    _same_length("groups", values, range(count))
+    return [label_value(one, f"row {row}", "group") for row, one in enumerate(values)]
+
+
+def _weights(weights: Any, names: list[Any]) -> NDArray[np.float64]:
+    numbers = np.asarray(weights)
+    if numbers.dtype.kind not in "biuf" or numbers.ndim != 1:
+        raise DataError(
+            f"sample_weight has the shape {numbers.shape} and holds {numbers.dtype}; Sample "
+            "weights must be 1D array or scalar: one number a text."
+        )
+    _same_length("sample weights", numbers, names)
+    counting = [name for name, weight in zip(names, numbers, strict=True) if weight]
+    if len({one for name in counting for one in names_of(name)}) < 2:
+        raise DataError(
+            "All texts whose sample weight is not zero have one class; a classifier needs two "
+            "classes."
+        )
+    return numbers.astype(np.float64)
+
+
+def _same_length(what: str, values: Any, texts: Any) -> None:
+    if len(values) != len(texts):
+        raise DataError(
+            f"{len(texts):,} texts and {len(values):,} {what} were given; one for each is needed."
+        )

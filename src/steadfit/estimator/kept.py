@@ -1,0 +1,99 @@
+"""An estimator on disk, and as bytes that one process may hand to another."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from steadfit.core.errors import FileFormatError
+from steadfit.estimator.classes import Classes
+from steadfit.files.pretrained import pretrained_folder
+from steadfit.inference.ensemble import Ensemble
+from steadfit.inference.ensemble_folder import is_ensemble, load_ensemble, save_ensemble
+
+ESTIMATOR = "estimator"  # the key of our details
+_NOT_KEPT = {"checkpoint_dir", "verbose"}  # they are of one machine and one day
+
+
+def with_parameters(
+    ensemble: Ensemble, parameters: Mapping[str, Any], classes: Classes
+) -> Ensemble:
+    """Return the ensemble with an estimator's parameters among its details."""
+    kept = {
+        "parameters": {
+            name: plain
+            for name, value in parameters.items()
+            if name not in _NOT_KEPT and _is_json(plain := _plain(value))
+        },
+        "classes": classes.to_json(),
+    }
+    return replace(ensemble, details={**ensemble.details, ESTIMATOR: kept})
+
+
+def kept_parameters(ensemble: Ensemble, known: set[str]) -> dict[str, Any]:
+    """Return the parameters that an ensemble was made with, as far as they are `known`."""
+    content = ensemble.details.get(ESTIMATOR, {}).get("parameters", {})
+    found = {name: value for name, value in content.items() if name in known}
+    if isinstance(weights := found.get("class_weight"), list):
+        found["class_weight"] = dict(map(tuple, weights))
+    return found
+
+
+def kept_classes(ensemble: Ensemble) -> Classes:
+    """Return the classes as the estimator had them; of other models their names.
+
+    Raises:
+        FileFormatError: they are not those of the ensemble.
+    """
+    content = ensemble.details.get(ESTIMATOR, {}).get("classes")
+    if content is None:
+        many = "sets" if ensemble.many else None
+        return Classes("str", np.array(sorted(ensemble.classes)), many)
+    classes = Classes.from_json(content)
+    if sorted(classes.names) != sorted(ensemble.classes):
+        raise FileFormatError("The classes of the estimator are not those of its networks.")
+    return classes
+
+
+def found_folder(source: str | Path) -> Path:
+    """Return the folder of a path or of an installed model's name."""
+    folder = pretrained_folder(source)
+    return folder.parent if is_ensemble(folder.parent) and not is_ensemble(folder) else folder
+
+
+def as_bytes(ensemble: Ensemble) -> dict[str, bytes]:
+    """Return the files of an ensemble's folder; nothing in them is code."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = save_ensemble(Path(place) / "model", ensemble)
+        files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+        return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+
+
+def from_bytes(files: Mapping[str, bytes]) -> Ensemble:
+    """Return the ensemble that `as_bytes` gave."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+        for name, content in files.items():
+            file = Path(place, "model", name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        return load_ensemble(Path(place, "model"))
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping) and not all(isinstance(key, str) for key in value):
+        return [[key, one] for key, one in value.items()]  # JSON has no other keys than strings
+    return str(value) if isinstance(value, Path) else value

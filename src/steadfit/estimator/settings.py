@@ -1,0 +1,103 @@
+"""What an estimator's parameters ask of the recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from steadfit.core.checks import LARGEST_SEED, number, shown, whole_number
+from steadfit.core.errors import DataError
+from steadfit.estimator.classes import Classes
+from steadfit.recipe.choices import Recipe
+from steadfit.recipe.settings import FIND, ClassifierSettings, LanguageModelSettings
+
+PATIENCE = 1  # of early stopping that is asked for without a number
+
+
+def recipe_of(given: Mapping[str, Any], classes: Classes) -> Recipe:
+    """Return the recipe for an estimator's parameters; None among them is the recipe's own number.
+
+    Raises:
+        DataError: a parameter that is not what is accepted.
+    """
+    penalties = _given(given, alpha="alpha", beta="beta", beta_norm="beta_norm")
+    for name in ("lr", "lm_lr"):
+        if given[name] not in (None, FIND):
+            number(name, given[name])
+    language_model = None
+    if given["language_model"] not in (True, False):
+        raise DataError(
+            f"language_model is {shown(given['language_model'])}; accepted are True and False."
+        )
+    if given["language_model"]:
+        changed = {**penalties, **_given(given, lm_lr="lr", lm_epochs="epochs")}
+        if given["vocab_size"] is not None:
+            changed["max_vocab"] = whole_number("vocab_size", given["vocab_size"], 1)
+        if "epochs" in changed:
+            whole_number("lm_epochs", changed["epochs"], 1)
+        language_model = replace(LanguageModelSettings(), **changed)
+    names = ("lr", "batch_size", "drop_mult", "epochs")
+    classifier = replace(
+        ClassifierSettings(),
+        schedule=given["schedule"],
+        label_smoothing=given["label_smoothing"],
+        **penalties,
+        **_given(given, **dict(zip(names, names, strict=True))),
+    )
+    pieces = {} if given["vocab_size"] is None else {"pieces": given["vocab_size"]}
+    metric = given["metric"]
+    if classes.many and given["abstain_below"]:
+        raise DataError("abstain_below is for one class a text; of several labels tune thresholds.")
+    return Recipe(
+        base=given["pretrained"],
+        language_model=language_model,
+        classifier=classifier,
+        sizes=dict(given["sizes"] or {}),
+        backwards=given["backwards"],
+        held_out=given["held_out"],
+        refit=given["refit"],
+        blend=given["blend"],
+        seed=_seed(given["random_state"]),
+        tokenizer=given["tokenizer"],
+        class_weight=_class_weight(given["class_weight"], classes),
+        calibrate=given["calibrate"],
+        metric=metric,
+        abstain_below=given["abstain_below"],
+        patience=_patience(given["early_stopping"]),
+        **pieces,
+    )
+
+
+def _given(parameters: Mapping[str, Any], **names: str) -> dict[str, Any]:
+    """Return those of the parameters that are not None, each under its other name."""
+    return {
+        other: parameters[name] for name, other in names.items() if parameters[name] is not None
+    }
+
+
+def _patience(given: Any) -> int | None:
+    if given in (None, False):
+        return None
+    return PATIENCE if given is True else whole_number("early_stopping", given)
+
+
+def _class_weight(given: Any, classes: Classes) -> Any:
+    """Return weights by the classes' names; a class that is not named counts one."""
+    if not isinstance(given, Mapping):
+        return given
+    name_of = dict(zip(classes.values.tolist(), classes.names, strict=True))
+    if unknown := [one for one in given if one not in name_of]:
+        raise DataError(
+            f"class_weight names {shown(unknown)}; the classes are "
+            f"{shown(classes.values.tolist())}."
+        )
+    return {name_of[one]: weight for one, weight in given.items()}
+
+
+def _seed(given: Any) -> int:
+    if hasattr(given, "randint"):  # numpy's RandomState, as scikit-learn takes it
+        return int(given.randint(2**31 - 1))
+    if given is None:
+        raise DataError("random_state is None; give a whole number, so that a fit can be repeated.")
+    return whole_number("random_state", given, 0, LARGEST_SEED)

@@ -1,0 +1,128 @@
+"""A plan that fits into some minutes: steps are measured here, and epochs cut to what there is."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from steadfit.core.atomic import write_json
+from steadfit.core.checks import number
+from steadfit.core.console import say
+from steadfit.core.errors import DataError
+from steadfit.core.json_files import read_json
+from steadfit.recipe.choices import Recipe
+from steadfit.recipe.costs import Costs, measured
+from steadfit.recipe.train import Work
+from steadfit.text.corpus import Corpus
+from steadfit.training.events import Callback
+from steadfit.training.run import Run
+
+RESERVE = 1.15  # a machine is not always as fast as it was for a few steps
+_SHARES = 40  # steps between none and all epochs
+_FILE = "plan.json"
+
+clock = time.monotonic
+
+
+class Planned(NamedTuple):
+    """A recipe that fits, and where and under whose eyes it is to be carried out."""
+
+    recipe: Recipe
+    work: Work
+
+
+class Deadline(Callback):
+    """Ends a fit when another epoch like the last one would be too late."""
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+        self._began = 0.0
+
+    def on_epoch_begin(self, run: Run) -> None:
+        """Look at the clock."""
+        self._began = clock()
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Compare what is left with what the epoch took."""
+        now = clock()
+        if run.state.epoch < run.plan.epochs and now + (now - self._began) > self.at:
+            run.stop("the time is up")
+
+
+def within_time(
+    corpus: Corpus, unlabeled: Sequence[str], recipe: Recipe, work: Work, minutes: float | None
+) -> Planned:
+    """Return a recipe whose training is expected to end within some minutes, and say so.
+
+    A few steps of each model are made and timed. All epochs are cut alike, each phase keeps one at
+    least. While it trains, `Deadline` ends a phase that turns out slower. Where a folder holds
+    checkpoints the plan lies beside them, so that the same call goes on with the same one.
+
+    Args:
+        corpus: labelled documents.
+        unlabeled: more texts for the language model.
+        recipe: what is wanted.
+        work: where to work.
+        minutes: None takes as long as it takes, and nothing is measured.
+
+    Raises:
+        DataError: even one epoch of everything takes longer.
+    """
+    if minutes is None:
+        return Planned(recipe, work)
+    began = clock()
+    allowed = 60 * number("max_minutes", minutes)
+    kept = work.checkpoints(_FILE)
+    share = _kept_share(kept, minutes)
+    if share is None:
+        costs = measured(corpus, unlabeled, recipe, work, clock)
+        left = allowed - (clock() - began)
+        share = largest_share(costs, left / RESERVE)
+        least, full = costs.total(0.0), costs.total(1.0)
+        if share is None:
+            raise DataError(
+                f"max_minutes is {minutes:g}, but one epoch of everything takes about "
+                f"{_minutes(RESERVE * least + allowed - left)} here. Give more time, fewer texts, "
+                "schedule='one-cycle', language_model=False or a smaller network."
+            )
+        say(
+            f"This takes about {_minutes(costs.total(share))} of {_minutes(allowed)}"
+            + (f"; all epochs would take {_minutes(full)}." if share < 1 else ".")
+        )
+        if kept is not None:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_json(kept, {"max_minutes": minutes, "share": share})
+    deadline = Deadline(began + allowed / RESERVE)
+    return Planned(cut(recipe, share), work._replace(callbacks=[*work.callbacks, deadline]))
+
+
+def largest_share(costs: Costs, seconds: float) -> float | None:
+    """Return the largest share of all epochs that fits; None if not even one of each does."""
+    for step in range(_SHARES, -1, -1):
+        if costs.total(step / _SHARES) <= seconds:
+            return step / _SHARES
+    return None
+
+
+def cut(recipe: Recipe, share: float) -> Recipe:
+    """Return the recipe with a share of its epochs, one of each phase at least."""
+    model = recipe.language_model
+    if model is not None:
+        model = replace(model, epochs=max(1, math.floor(share * model.epochs + 1e-9)))
+    classifier = replace(recipe.classifier, share=max(share, 1e-6))
+    return replace(recipe, language_model=model, classifier=classifier)
+
+
+def _kept_share(file: Path | None, minutes: float) -> float | None:
+    if file is None or not file.is_file():
+        return None
+    content = read_json(file, "Start again with an empty checkpoint_dir.")
+    return number("share", content.get("share")) if content.get("max_minutes") == minutes else None
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"

@@ -1,0 +1,196 @@
+"""How long the parts of a training take on this machine, from a few steps of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from steadfit.data.buckets import DocumentBatches
+from steadfit.data.prepare import prepare_tokens
+from steadfit.files.transfer import read_pretrained
+from steadfit.linear.nbsvm import fit_nbsvm
+from steadfit.recipe.base import AUTO, base_for
+from steadfit.recipe.choices import Recipe
+from steadfit.recipe.held_out import hold_out
+from steadfit.recipe.language_model import TooLittleText, prepare_language_model
+from steadfit.recipe.network import Reading, starting_network
+from steadfit.recipe.settings import ClassifierSettings
+from steadfit.recipe.train import Work
+from steadfit.text.corpus import TRAIN, VALID, Corpus
+from steadfit.text.tokenizer import SUBWORDS
+from steadfit.training.engine import fit
+from steadfit.training.evaluation import Batches
+from steadfit.training.history import History
+from steadfit.training.objective import ClassifierObjective, Objective
+from steadfit.training.optimizer import freeze_to
+from steadfit.training.state import FitPlan
+
+STEPS = 3  # timed; one before them is not, in which kernels may be built
+_SAMPLE = 200  # documents that NBSVM is timed on
+
+
+class Costs(NamedTuple):
+    """Seconds of a training.
+
+    Attributes:
+        language_model: of an epoch, all directions together.
+        epochs: of the language model.
+        head: of an epoch of the classifier in which only the head trains, all networks together.
+        all_layers: the same where more than the head trains: what that costs at most.
+        phases: epochs of the classifier's phases.
+        rest: what is not made of epochs: NBSVM, reading what is held out.
+    """
+
+    language_model: float
+    epochs: int
+    head: float
+    all_layers: float
+    phases: tuple[int, ...]
+    rest: float
+
+    def total(self, share: float) -> float:
+        """Return the seconds of everything with a share of the epochs, one of each at least."""
+
+        def some(epochs: int) -> int:
+            return max(1, math.floor(share * epochs + 1e-9))
+
+        first, *others = self.phases
+        return (
+            some(self.epochs) * self.language_model
+            + some(first) * self.head
+            + sum(map(some, others)) * self.all_layers
+            + self.rest
+        )
+
+
+def measured(
+    corpus: Corpus,
+    unlabeled: Sequence[str],
+    recipe: Recipe,
+    work: Work,
+    clock: Callable[[], float],
+) -> Costs:
+    """Return what a recipe costs here; texts are tokenized for it, and found again by training.
+
+    Args:
+        corpus: labelled documents.
+        unlabeled: more texts for the language model.
+        recipe: what will be trained.
+        work: where to work.
+        clock: tells seconds.
+    """
+    corpus = hold_out(corpus, recipe.held_out, recipe.seed)
+    texts = Corpus([*corpus.part(TRAIN).texts, *unlabeled])
+    base = recipe.base
+    if base == AUTO:
+        base = None if recipe.tokenizer == SUBWORDS else base_for(texts.texts)
+    ways = len(recipe.directions)
+    backwards = recipe.directions[0]
+    vocab, sizes, of_language_model, epochs = None, recipe.sizes, 0.0, 1
+    if recipe.language_model is not None:
+        try:
+            made = prepare_language_model(
+                texts,
+                recipe.language_model,
+                base=base,
+                sizes=recipe.sizes,
+                backwards=backwards,
+                seed=recipe.seed,
+                tokenizer=recipe.tokenizer,
+                pieces=recipe.pieces,
+                cache=work.cache,
+            )
+            each = _step(made.objective, made.train, clock)
+            of_language_model = ways * each * len(made.train)
+            epochs, vocab, base = recipe.language_model.epochs, made.vocab, None
+            config = made.objective.model.config
+            sizes = {name: getattr(config, name) for name in ("emb_sz", "n_hid", "n_layers")}
+        except TooLittleText:
+            pass
+    if base is not None:
+        vocab = read_pretrained(base, backwards).saved.tokenizer.vocab
+    store, vocab = prepare_tokens(
+        corpus,
+        vocab=vocab,
+        classes=corpus.classes,
+        tokenizer=None if vocab is not None else recipe.tokenizer,
+        vocab_size=recipe.pieces,
+        cache=work.cache,
+    )
+    how = recipe.classifier
+    model = starting_network(Reading(store, vocab, base, sizes, backwards), how, recipe.seed)
+    objective = ClassifierObjective(model.eval(), how.penalties)
+    rows = store.rows(TRAIN)
+    train = DocumentBatches(store, rows, how.rows_of(len(rows)), recipe.seed)
+    groups = model.layer_groups()
+    learned, judged = (float(store.lengths_of(store.rows(side)).sum()) for side in (TRAIN, VALID))
+    tokens = ways * (learned + (learned + judged if recipe.refit else 0))
+    seconds = []
+    for unfrozen in (-1, 0):
+        freeze_to(groups, unfrozen)
+        seconds.append(tokens * _token(objective, train, clock))
+    phases = tuple(phase.epochs for phase in _with_rate(how).phases(len(rows), len(groups)))
+    times = 1 + (sum(phases) if recipe.patience is not None else 0)
+    rest = times * seconds[0] * judged / learned + _linear(corpus, recipe, clock)
+    return Costs(of_language_model, epochs, seconds[0], seconds[1], phases, rest)
+
+
+class _Few:
+    """The first batches of an epoch alone."""
+
+    def __init__(self, batches: Batches, count: int) -> None:
+        self._batches = batches
+        self._count = min(count, len(batches))
+
+    def __len__(self) -> int:
+        return self._count
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Any]:
+        return islice(self._batches.epoch(epoch, start), self._count - start)
+
+    def describe(self) -> dict[str, Any]:
+        return {**self._batches.describe(), "count": self._count}
+
+
+def _step(objective: Objective, train: Batches, clock: Callable[[], float]) -> float:
+    """Return the seconds of a step."""
+    few = _Few(train, STEPS)
+    return _seconds(objective, few, clock) / len(few)
+
+
+def _token(objective: Objective, train: DocumentBatches, clock: Callable[[], float]) -> float:
+    """Return the seconds of a token; the first batch of an epoch has the longest document."""
+    few = _Few(train, STEPS)
+    tokens = sum(int(batch.lengths.sum()) for batch in few.epoch(0))
+    return _seconds(objective, few, clock) / tokens
+
+
+def _seconds(objective: Objective, few: _Few, clock: Callable[[], float]) -> float:
+    plan = FitPlan(1, 1e-4)
+    fit(objective, _Few(few, 1), None, plan, History())
+    began = clock()
+    fit(objective, few, None, plan, History())
+    return clock() - began
+
+
+def _with_rate(how: ClassifierSettings) -> ClassifierSettings:
+    """Return the settings with a rate, which changes nothing of what they cost."""
+    return replace(how, lr=ClassifierSettings.lr)
+
+
+def _linear(corpus: Corpus, recipe: Recipe, clock: Callable[[], float]) -> float:
+    """Return the seconds of NBSVM, once on what is not held out and once on all."""
+    if recipe.blend is None or corpus.multi_label:
+        return 0.0
+    rows = np.arange(0, len(corpus), max(1, len(corpus) // _SAMPLE))
+    sample = corpus.select(rows.tolist())
+    if sample.labels is None or len(sample.classes) < 2:
+        return 0.0
+    began = clock()
+    fit_nbsvm(sample.texts, sample.labels, classes=sample.classes, calibrated=True)
+    return 2 * (clock() - began) * len(corpus) / len(sample)
