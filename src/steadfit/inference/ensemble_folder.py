@@ -93,6 +93,15 @@ def load_ensemble(folder: str | Path, engine: str = "auto") -> Ensemble:
         raise FileFormatError(f"{folder}: {error} {_ADVICE}") from error
 
 
+def read_ensemble_config(folder: str | Path) -> dict[str, Any]:
+    """Return what a classifier's folder says of itself, without its networks.
+
+    Raises:
+        FileFormatError: it is missing, damaged, of something else or of a newer format.
+    """
+    return _read_config(Path(folder) / CONFIG)
+
+
 def is_ensemble(folder: str | Path) -> bool:
     """Tell whether a folder is a classifier's."""
     return (Path(folder) / CONFIG).is_file()

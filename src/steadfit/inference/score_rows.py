@@ -18,6 +18,7 @@ from steadfit.text.values import is_missing, text_value
 _CHARACTERS = 1 << 22  # of texts from which on fewer rows are held
 
 Probabilities = Callable[[Sequence[str]], Any]
+Decide = Callable[[NDArray[np.float64]], Sequence[str | None]]
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def scored_blocks(
     probabilities: Probabilities,
     columns: Sequence[str] | None,
     done: int = 0,
+    decide: Decide | None = None,
 ) -> Iterator[Block]:
     """Yield the records of a table from number `done` on.
 
@@ -93,6 +95,7 @@ def scored_blocks(
         probabilities: of texts, `(texts, classes)`.
         columns: all that may stand in a record; None if any may.
         done: so many records are passed over.
+        decide: labels of probabilities; the likeliest classes, or none, if it is not given.
 
     Raises:
         DataError: a record without a text or with other columns; probabilities that are none.
@@ -113,10 +116,10 @@ def scored_blocks(
         texts.append(text)
         characters += len(text)
         if len(records) == asked.batch or characters >= _CHARACTERS:
-            yield _scored(table, records, texts, asked, probabilities)
+            yield _scored(table, records, texts, asked, probabilities, decide)
             records, texts, characters = [], [], 0
     if records:
-        yield _scored(table, records, texts, asked, probabilities)
+        yield _scored(table, records, texts, asked, probabilities, decide)
 
 
 def _scored(
@@ -125,20 +128,30 @@ def _scored(
     texts: list[str],
     asked: Asked,
     probabilities: Probabilities,
+    decide: Decide | None,
 ) -> Block:
     found = _checked(probabilities(texts), len(texts), len(asked.classes))
-    best = found.argmax(axis=1)
-    top = found[np.arange(len(found)), best]
-    sure = top >= (0.0 if asked.abstain_below is None else asked.abstain_below)
+    labels = _likeliest(found, asked) if decide is None else list(decide(found))
     folder = isinstance(table, FolderTable)
-    for record, index, is_sure, row in zip(records, best, sure, found.tolist(), strict=True):
+    place_of = {name: place for place, name in enumerate(asked.classes)}
+    best = found.argmax(axis=1).tolist()
+    for record, label, top, row in zip(records, labels, best, found.tolist(), strict=True):
         if folder:
             del record[LABEL]  # it is part of the name, and the new label's own
-        label = asked.classes[index] if is_sure else None
         # Seven digits are those of float32: more would differ from one machine to the next.
         rounded = [float(f"{value:.7g}") for value in row]
-        record.update(zip(asked.columns, [label, rounded[index], *rounded], strict=True))
-    return Block(records, int((~sure).sum()))
+        of_label = rounded[top if label is None else place_of.get(label, top)]
+        record.update(zip(asked.columns, [label, of_label, *rounded], strict=True))
+    return Block(records, labels.count(None))
+
+
+def _likeliest(found: NDArray[np.float64], asked: Asked) -> list[str | None]:
+    least = 0.0 if asked.abstain_below is None else asked.abstain_below
+    best = found.argmax(axis=1).tolist()
+    sure = (found.max(axis=1) >= least).tolist()
+    return [
+        asked.classes[index] if is_sure else None for index, is_sure in zip(best, sure, strict=True)
+    ]
 
 
 def _checked(values: Any, texts: int, classes: int) -> NDArray[np.float64]:

@@ -17,7 +17,14 @@ from steadfit.core.errors import DataError, DiskError
 from steadfit.core.lock import process_lock_or
 from steadfit.core.progress import progress
 from steadfit.inference.score_part import Part, fingerprint
-from steadfit.inference.score_rows import Asked, Block, Probabilities, all_columns, scored_blocks
+from steadfit.inference.score_rows import (
+    Asked,
+    Block,
+    Decide,
+    Probabilities,
+    all_columns,
+    scored_blocks,
+)
 from steadfit.inference.score_writers import (
     OUT_FORMATS,
     header,
@@ -47,6 +54,7 @@ def score_file(
     out: str | Path,
     text: str | Sequence[str] = "text",
     *,
+    decide: Decide | None = None,
     model: str = "",
     batch: int = 1024,
     abstain_below: float | None = None,
@@ -75,7 +83,10 @@ def score_file(
         source: as in `steadfit.text.table_rows.rows`, "-" for standard input.
         out: a `.csv`, `.tsv`, `.jsonl` or `.parquet` file, or "-" for standard output.
         text: the column of the texts; of several, each row's are joined as fields.
-        model: what tells this model from another, such as a checksum of its weights.
+        decide: of probabilities `(texts, classes)` to a label each, or None; `abstain_below` is
+            then left to it. If it is not given, the likeliest class. `probability` is that of the
+            label, and the largest where the label is no class.
+        model: what tells this model, and how it decides, from another, such as a checksum.
         batch: rows scored together; fewer where texts are long.
         abstain_below: leave the label empty where the probability of the likeliest class is lower.
         prefix: stands before the names of the new columns.
@@ -114,7 +125,7 @@ def score_file(
     table = rows(source, format, encoding, delimiter, quotes)
     if table.columns:  # JSON lines without a line have none
         table.require(asked.texts)
-    job = _Job(table, asked, probabilities, kind, all_columns(table, asked))
+    job = _Job(table, asked, probabilities, kind, all_columns(table, asked), decide)
     if target is None:
         return _to_standard_output(job)
     settings = {**asdict(asked), "format": kind, "reading": [table.format, encoding, delimiter]}
@@ -140,13 +151,15 @@ class _Job:
         probabilities: Probabilities,
         kind: str,
         columns: list[str],
+        decide: Decide | None,
     ) -> None:
         self.table, self.kind, self.columns = table, kind, columns
         self.types: dict[str, Any] = {}
         if kind == PARQUET:
             self.types = parquet_types(columns, table.types, asked.columns[1:])
         allowed = None if kind == JSONL else columns
-        self._blocks = partial(scored_blocks, table, asked, probabilities, allowed)
+        blocks = partial(scored_blocks, table, asked, probabilities, allowed)
+        self._blocks = partial(blocks, decide=decide)
         self._row = row_writer(kind, columns)
 
     def run(self, sink: _Sink) -> None:
