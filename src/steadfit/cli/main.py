@@ -9,6 +9,10 @@ from typing import Annotated
 
 import typer
 
+from steadfit.cli.folder_commands import export, import_fastai, info, layers
+from steadfit.cli.train_command import train
+from steadfit.cli.training_commands import lm, lr_find
+from steadfit.cli.use_commands import evaluate, explain, predict
 from steadfit.core.errors import SteadfitError
 
 # Commands import the heavy rooms inside, so that help and version come at once.
@@ -106,22 +110,7 @@ def doctor(
     run_doctor(as_json=json)
 
 
-@app.command()
-def import_fastai(
-    weights: Annotated[
-        Path, typer.Argument(help="What fastai 1 or 2 saved: a language model or an encoder, .pth.")
-    ],
-    vocab: Annotated[Path, typer.Argument(help="Its words: the list itos, .pkl.")],
-    out: Annotated[Path, typer.Option("--out", help="The model folder to write.")],
-    backwards: Annotated[
-        bool,
-        typer.Option("--backwards", help="It reads texts from their end; bwd in a name says so."),
-    ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a model folder that stands there.")
-    ] = False,
-) -> None:
-    """Make a model folder of fastai's weights, without unpickling them."""
-    from steadfit.cli.import_fastai import run_import
-
-    run_import(weights, vocab, out, backwards, overwrite)
+for _command in (
+    train, evaluate, predict, explain, lm, lr_find, layers, export, import_fastai, info,
+):  # fmt: skip
+    app.command()(_command)

@@ -1,0 +1,99 @@
+"""`steadfit evaluate`: what a classifier is worth on labelled texts, and beside another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadfit.cli.labelled_texts import Source
+from steadfit.cli.measures import comparison_line, evaluation_of_sets, plain, print_measured
+from steadfit.cli.model_folder import read_classifier
+from steadfit.core.console import note, say
+from steadfit.core.errors import DataError
+from steadfit.core.progress import progress
+from steadfit.inference.ensemble import Ensemble
+from steadfit.report.comparison import compare_predictions
+from steadfit.report.metrics_table import evaluation
+from steadfit.text.values import refuse_other_labels
+
+BATCH = 48
+TOGETHER = 2_400  # texts between two steps of the progress bar
+
+
+class Judged(NamedTuple):
+    """A classifier's labels of some texts, nobody abstaining, and its probabilities."""
+
+    labels: list[Hashable]
+    probabilities: NDArray[np.float64]
+
+
+def run_evaluate(
+    folder: Path, source: Source, against: Path | None, engine: str, as_json: bool
+) -> dict[str, Any]:
+    """Print tables, or one line of JSON.
+
+    Returns:
+        What `--json` prints.
+
+    Raises:
+        SteadfitError: no such model or table; labels that are no classes of the model.
+    """
+    model = read_classifier(folder, engine)
+    other = None if against is None else read_classifier(against, engine)
+    if other is not None and set(other.classes) != set(model.classes):
+        raise DataError(
+            f"{against} has the classes {', '.join(other.classes)}, and {folder} has "
+            f"{', '.join(model.classes)}; models of the same classes can be compared"
+        )
+    given = source.of_model(folder).read()
+    refuse_other_labels(given.labels, model.classes)
+    if given.dropped:
+        note(f"{given.dropped:,} rows without a label are left out")
+    judged = judge(model, given.texts)
+    found = measured(model, given.labels, judged)
+    if other is not None:
+        assert against is not None
+        second = judge(other, given.texts)
+        comparison = compare_predictions(judged.labels, second.labels, list(given.labels))
+        found["against"] = {"model": str(against), **plain(comparison)}
+    if as_json:
+        say(json.dumps(found, ensure_ascii=False))
+        return found
+    print_measured(found)
+    if other is not None:
+        say(comparison_line(comparison, str(folder), str(against)))
+    return found
+
+
+def judge(model: Ensemble, texts: Sequence[str]) -> Judged:
+    """Return the labels a classifier gives when it may not abstain."""
+    parts = range(0, len(texts), TOGETHER)
+    tables = [
+        model.probabilities([texts[row] for row in range(part, min(part + TOGETHER, len(texts)))])
+        for part in progress(parts, "reading texts")
+    ]
+    table = np.concatenate(tables)
+    decision = replace(model.decision, abstain_below=0.0)
+    return Judged(list(decision.labels(table)), table)
+
+
+def measured(model: Ensemble, labels: Sequence[Any], judged: Judged) -> dict[str, Any]:
+    """Return the figures, as JSON values."""
+    if model.many:
+        return evaluation_of_sets(labels, judged.labels, judged.probabilities, model.classes)
+    found = evaluation(labels, judged.labels, judged.probabilities, model.classes)
+    if model.decision.abstain_below:
+        sure = judged.probabilities.max(axis=1) >= model.decision.abstain_below
+        right = np.array([a == b for a, b in zip(judged.labels, labels, strict=True)])
+        found["decided"] = {
+            "abstain_below": model.decision.abstain_below,
+            "texts": int(sure.sum()),
+            "accuracy": float(right[sure].mean()) if sure.any() else None,
+        }
+    return found

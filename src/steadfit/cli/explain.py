@@ -1,0 +1,88 @@
+"""`steadfit explain`: which words moved a decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from steadfit.cli.labelled_texts import text_columns_of
+from steadfit.cli.model_folder import read_classifier
+from steadfit.cli.places import refuse_existing
+from steadfit.core.console import say
+from steadfit.core.errors import DataError
+from steadfit.inference.ensemble import Ensemble
+from steadfit.inference.explain import explain, explain_function
+from steadfit.inference.explanation import Explanation
+from steadfit.inference.predictor import Predictor
+from steadfit.models.classifier import TextClassifier
+from steadfit.report.explanation import render_html, render_terminal
+from steadfit.text.fields import join_fields
+from steadfit.text.file_texts import read_text
+from steadfit.text.table_rows import check_keys, rows
+from steadfit.text.values import text_value
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The text to explain: as it is given, in a file, or in a row of a table, from 1."""
+
+    given: str | None
+    file: Path | None
+    row: int | None
+    columns: tuple[str, ...]
+    encoding: str
+
+    def read(self, folder: Path) -> str:
+        """Return the text.
+
+        Raises:
+            DataError: no such file, column or row.
+        """
+        if self.file is not None:
+            return read_text(self.file, self.encoding)
+        assert self.given is not None
+        if self.row is None:
+            return self.given
+        table = rows(self.given, encoding=self.encoding)
+        names = self.columns or text_columns_of(folder, self.given)
+        table.require(names)
+        record = next(islice(table, self.row - 1, None), None)
+        if record is None:
+            raise DataError(f"{self.given} has {table.number:,} rows, and no row {self.row:,}")
+        check_keys(table, record, names)
+        return join_fields([text_value(record[name], table.where) for name in names])
+
+
+def run_explain(
+    folder: Path, wanted: Wanted, label: str | None, html: Path | None, overwrite: bool
+) -> None:
+    """Print the explanation, and write it as a page if one is named.
+
+    Raises:
+        SteadfitError: no such model, text or class; the page is there already.
+    """
+    if html is not None:
+        refuse_existing(html, overwrite)
+    text = wanted.read(folder)
+    found = explained(read_classifier(folder, "float32"), text, label)
+    render_terminal(found)
+    if html is not None:
+        say(f"wrote {render_html(found, html)}")
+
+
+def explained(model: Ensemble, text: str, label: str | None = None) -> Explanation:
+    """Return what moves a classifier as a whole: its one network by gradients, else by occlusion.
+
+    Of two networks, or a network with a linear model, no part decides alone; each reading then
+    asks all of them.
+    """
+    if len(model.networks) > 1 or model.linear is not None:
+        return explain_function(model.probabilities, text, model.classes, label)
+    (saved,) = model.networks
+    assert isinstance(saved.model, TextClassifier)
+    reader = Predictor(saved.model, saved.tokenizer, saved.classes, saved.backwards, "float32")
+    found = explain(reader, text, label)
+    # The temperature moves no word to another side; the probability is to be the one predicted.
+    row = model.probabilities([text])[0]
+    return replace(found, probability=float(row[model.classes.index(found.label)]))

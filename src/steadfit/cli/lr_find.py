@@ -1,0 +1,78 @@
+"""`steadfit lr-find`: the range test on the head of a classifier."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from steadfit.cli.labelled_texts import Source
+from steadfit.cli.sizes import named_or_none, sizes_of
+from steadfit.core.console import say
+from steadfit.core.errors import DataError
+from steadfit.data.buckets import DocumentBatches
+from steadfit.data.prepare import prepare_tokens
+from steadfit.files.transfer import read_pretrained
+from steadfit.kernels.precision import has_fast_bf16
+from steadfit.recipe.base import base_for
+from steadfit.recipe.network import Reading, starting_network
+from steadfit.recipe.settings import ClassifierSettings
+from steadfit.report.figures import figure_of_range_test, save_figure
+from steadfit.text.corpus import Corpus
+from steadfit.training.lr_finder import RangeTest, find_lr
+from steadfit.training.objective import ClassifierObjective
+from steadfit.training.optimizer import freeze_to
+from steadfit.training.state import FitPlan
+
+
+class Trial(NamedTuple):
+    """What is tried: where it starts, texts a step, steps, sizes and seed."""
+
+    base: str
+    batch_size: int
+    steps: int
+    sizes: str
+    seed: int
+
+
+def run_lr_find(source: Source, trial: Trial, plot: Path | None, as_json: bool) -> dict[str, Any]:
+    """Print where the loss is half-way down, and draw it if a file is named.
+
+    Returns:
+        What `--json` prints.
+
+    Raises:
+        SteadfitError: a table that cannot be read, fewer than two classes, a loss of no number.
+    """
+    if plot is not None and plot.suffix.lower() != ".png":
+        raise DataError(f"{plot}: name a file that ends in .png")
+    corpus = source.read().corpus()
+    if len(corpus.classes) < 2:
+        raise DataError(
+            f"{source.path}: all documents are of the class {corpus.classes[0]!r}; two are needed"
+        )
+    found = _range_test(corpus, trial)
+    values = {"suggestion": found.suggestion, "lrs": found.lrs, "losses": found.losses}
+    if plot is not None:
+        save_figure(figure_of_range_test(found), plot)
+    if as_json:
+        say(json.dumps(values))
+    else:
+        say(found.advice)
+    return values
+
+
+def _range_test(corpus: Corpus, trial: Trial) -> RangeTest:
+    base = base_for(corpus.texts, named_or_none(trial.base))
+    vocab = None if base is None else read_pretrained(base).saved.tokenizer.vocab
+    how = ClassifierSettings(batch_size=trial.batch_size)
+    store, vocab = prepare_tokens(corpus, vocab=vocab, classes=corpus.classes)
+    reading = Reading(store, vocab, base, {} if base else sizes_of(trial.sizes))
+    objective = ClassifierObjective(starting_network(reading, how, trial.seed), how.penalties)
+    freeze_to(objective.model.layer_groups(), -1)
+    batches = DocumentBatches(store, range(len(store)), how.rows_of(len(store)), trial.seed)
+    bf16 = has_fast_bf16(torch.device("cpu"))
+    plan = FitPlan(1, 1.0, wd=how.wd, clip=how.clip, bf16=bf16, seed=trial.seed)
+    return find_lr(objective, batches, plan, steps=trial.steps)

@@ -1,0 +1,84 @@
+"""`steadfit train`: a labelled table becomes a classifier's folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from steadfit.cli.labelled_texts import OPTIONS
+from steadfit.cli.places import checkpoints_beside, going_on, refuse_existing
+from steadfit.cli.room import require_room
+from steadfit.cli.toml_file import toml_text
+from steadfit.cli.train_options import estimator
+from steadfit.cli.train_results import print_held_out, tested
+from steadfit.cli.train_texts import read_texts, report_leaks
+from steadfit.core.atomic import write_json, write_text
+from steadfit.core.console import say
+from steadfit.core.errors import FileFormatError
+from steadfit.core.json_files import may_be_replaced
+from steadfit.inference.ensemble_folder import CONFIG, FORMAT
+
+TESTED = "test.json"  # beside the model: what it reached on the test file
+
+
+def run_train(options: Mapping[str, Any], overwrite: bool) -> dict[str, Any]:
+    """Read, check, train, write the folder and its `train.toml`, and print what was reached.
+
+    Args:
+        options: from `steadfit.cli.train_options.resolved`.
+        overwrite: replace a classifier's folder.
+
+    Returns:
+        What stands in `test.json`; without a test file nothing.
+
+    Raises:
+        SteadfitError: as the readers and `TextClassifier.fit`; `out` exists; the disk has too
+            little room. What was trained so far is kept.
+    """
+    out = Path(options["out"])
+    refuse_existing(out, overwrite)
+    if out.exists() and not may_be_replaced(out, CONFIG, FORMAT):
+        raise FileFormatError(f"{out} is no classifier's folder, so it is not replaced")
+    given = options.get("checkpoint_dir")
+    checkpoints = checkpoints_beside(out) if given is None else Path(given)
+    texts = read_texts(options)
+    model = estimator(options, checkpoints)
+    require_room(texts, model, out, checkpoints)
+    report_leaks(texts)
+    valid = None if texts.valid is None else (texts.valid.texts, texts.valid.labels)
+    with going_on(checkpoints):
+        model.fit(
+            list(texts.train.texts),
+            list(texts.train.labels),
+            unlabeled=texts.unlabeled or None,
+            valid=valid,
+            groups=texts.train.groups,
+            sample_weight=texts.train.weights,
+        )
+    model.save_pretrained(out, overwrite=True)
+    write_text(out / OPTIONS, toml_text(_resolved(options, model.get_params())))
+    print_held_out(model.report_)
+    found: dict[str, Any] = {}
+    if texts.test is not None:
+        found = tested(model.ensemble_, texts.train, texts.test)
+        write_json(out / TESTED, found)
+    if given is None:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    say(f"wrote {out}")
+    return found
+
+
+def _resolved(options: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all options that TOML can hold: it has no None, which is left out."""
+    kept = {**parameters, **options}
+    if "checkpoint_dir" not in options:
+        kept.pop("checkpoint_dir", None)
+    kept.pop("verbose", None)
+    none = {"pretrained", "blend"}  # whose default is another
+    return {
+        name: "none" if value is None else value
+        for name, value in kept.items()
+        if value is not None or name in none
+    }

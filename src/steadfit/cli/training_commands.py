@@ -1,0 +1,103 @@
+"""The words of the commands that train a part: a language model, or a trial of rates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Text = Annotated[str, typer.Option("--text", help="Column of the texts, where a table is given.")]
+
+
+def lm(
+    texts: Annotated[
+        list[Path], typer.Argument(help="Texts: tables, .txt with a document a line, folders.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The model folder to write.")],
+    text: Text = "text",
+    base: Annotated[
+        str,
+        typer.Option("--base", help="Where to start: a name, a folder, auto, or none for nothing."),
+    ] = "auto",
+    backwards: Annotated[
+        bool, typer.Option("--backwards", help="Read each text from its end.")
+    ] = False,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the texts.")] = 3,
+    lr: Annotated[float, typer.Option("--lr", help="Largest rate of one cycle.")] = 4e-3,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="Texts read side by side.")] = 32,
+    max_vocab: Annotated[int, typer.Option("--max-vocab", min=10, help="Words at most.")] = 24_000,
+    min_freq: Annotated[int, typer.Option("--min-freq", min=1, help="Times a word occurs.")] = 3,
+    sizes: Annotated[
+        str,
+        typer.Option("--sizes", help="Without a base, such as n_hid=1152,n_layers=3."),
+    ] = "",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of weights, masks and order.")] = 0,
+    encoding: Annotated[str, typer.Option("--encoding", help="Of text files.")] = "utf-8",
+    checkpoint_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint-dir",
+            help="Folder to go on from after a stop.",
+            show_default="beside the model, until it is done",
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a model folder that stands there.")
+    ] = False,
+) -> None:
+    """Train a language model on texts without labels; stopped, the same command goes on."""
+    from steadfit.cli.lm import run_lm
+    from steadfit.recipe.settings import LanguageModelSettings
+
+    how = LanguageModelSettings(epochs, lr, rows, max_vocab=max_vocab, min_freq=min_freq)
+    run_lm(
+        texts,
+        out,
+        how,
+        text=text,
+        base=base,
+        backwards=backwards,
+        sizes=sizes,
+        seed=seed,
+        encoding=encoding,
+        checkpoints=checkpoint_dir,
+        overwrite=overwrite,
+    )
+
+
+def lr_find(
+    table: Annotated[Path, typer.Argument(help="Labelled texts: a table, or a folder.")],
+    text: Annotated[
+        list[str] | None,
+        typer.Option("--text", help="Column of the texts; several times for several."),
+    ] = None,
+    label: Annotated[str, typer.Option("--label", help="Column of the labels.")] = "label",
+    base: Annotated[
+        str,
+        typer.Option("--base", help="Where to start: a name, a folder, auto, or none for nothing."),
+    ] = "auto",
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Texts a step.")] = 32,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Of growing rates.")] = 100,
+    sizes: Annotated[
+        str,
+        typer.Option("--sizes", help="Without a base, such as n_hid=1152,n_layers=3."),
+    ] = "",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of weights, masks and order.")] = 0,
+    drop_unlabeled: Annotated[
+        bool, typer.Option("--drop-unlabeled", help="Leave out rows without a label.")
+    ] = False,
+    encoding: Annotated[str, typer.Option("--encoding", help="Of text files.")] = "utf-8",
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw losses by rates into a .png.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, on one line.")
+    ] = False,
+) -> None:
+    """Try growing learning rates on the head, and say where its loss falls."""
+    from steadfit.cli.labelled_texts import Source
+    from steadfit.cli.lr_find import Trial, run_lr_find
+
+    source = Source(table, tuple(text or ("text",)), label, drop_unlabeled, encoding)
+    run_lr_find(source, Trial(base, batch_size, steps, sizes, seed), plot, as_json)

@@ -1,0 +1,119 @@
+"""What a test tells of a classifier agrees with counting by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from steadfit.cli.measures import evaluation_of_sets
+from steadfit.inference.ensemble_folder import load_ensemble, save_ensemble
+from steadfit.report.comparison import compare_predictions
+from tests.cli.conftest import Run, ensemble, refused, reviews, write_csv
+
+
+def test_json_holds_what_counting_gives(steadfit: Run, model: Path, table: Path) -> None:
+    ended = steadfit("evaluate", model, table, "--json")
+    assert ended.status == 0, ended
+    found = json.loads(ended.out.splitlines()[-1])
+    rows = reviews(30)
+    labels = load_ensemble(model).labels(
+        load_ensemble(model).probabilities([row["review"] for row in rows])
+    )
+    right = [a == row["sentiment"] for a, row in zip(labels, rows, strict=True)]
+    assert found["texts"] == 30
+    assert found["accuracy"]["value"] == pytest.approx(np.mean(right))
+    assert found["accuracy"]["low"] < np.mean(right) < found["accuracy"]["high"]
+    assert [one["support"] for one in found["per_class"]] == [15, 15]
+    assert found["ece"]["value"] >= 0
+    assert found["log_loss"]["value"] > 0
+
+
+def test_two_models_are_compared_on_the_same_texts(
+    steadfit: Run, model: Path, table: Path, tmp_path: Path
+) -> None:
+    other = save_ensemble(tmp_path / "other", ensemble(1, 1.0))
+    ended = steadfit("evaluate", model, table, "--against", other, "--json")
+    found = json.loads(ended.out.splitlines()[-1])["against"]
+    rows = reviews(30)
+    texts, truth = [row["review"] for row in rows], [row["sentiment"] for row in rows]
+    first, second = (
+        one.labels(one.probabilities(texts)) for one in map(load_ensemble, (model, other))
+    )
+    wanted = compare_predictions(first, second, truth)
+    assert found["p_value"] == pytest.approx(wanted.p_value)
+    assert (found["only_first"], found["only_second"]) == (wanted.only_first, wanted.only_second)
+    told = steadfit("evaluate", model, table, "--against", other).out
+    assert "exact McNemar test" in told
+    assert f"{wanted.only_first} texts only the first has right" in told
+
+
+def test_a_classifier_that_abstains_is_judged_with_and_without(
+    steadfit: Run, table: Path, tmp_path: Path
+) -> None:
+    model = save_ensemble(tmp_path / "model", ensemble(abstain_below=0.7))
+    words = ("evaluate", model, table, "--text", "review", "--label", "sentiment")
+    found = json.loads(steadfit(*words, "--json").out.splitlines()[-1])
+    table_of = load_ensemble(model).probabilities([row["review"] for row in reviews(30)])
+    assert found["texts"] == 30
+    assert found["decided"]["texts"] == int((table_of.max(axis=1) >= 0.7).sum())
+    assert "get no label" in steadfit(*words).out
+
+
+def test_labels_a_model_does_not_know_are_counted(
+    steadfit: Run, model: Path, tmp_path: Path
+) -> None:
+    rows = reviews(6)
+    rows[4]["sentiment"] = "mixed"
+    message = refused(steadfit("evaluate", model, write_csv(tmp_path / "t.csv", rows)))
+    assert "1 of 6 documents have labels outside the classes ['neg', 'pos'] ('mixed': 1)" in message
+
+
+def test_missing_labels_are_counted_and_can_be_left_out(
+    steadfit: Run, model: Path, tmp_path: Path
+) -> None:
+    rows = reviews(6)
+    rows[1]["sentiment"] = rows[4]["sentiment"] = ""
+    table = write_csv(tmp_path / "t.csv", rows)
+    message = refused(steadfit("evaluate", model, table))
+    assert "2 records have (line 3, 6) no label" in message
+    assert "--drop-unlabeled" in message
+    ended = steadfit("evaluate", model, table, "--drop-unlabeled", "--json")
+    assert json.loads(ended.out.splitlines()[-1])["texts"] == 4
+    assert "2 rows without a label are left out" in ended.error
+
+
+def test_a_wrong_column_lists_those_that_are_there(steadfit: Run, model: Path, table: Path) -> None:
+    message = refused(steadfit("evaluate", model, table, "--label", "stars"))
+    assert "no column 'stars'; the columns are 'id', 'review', 'sentiment'" in message
+
+
+def test_folders_are_read_with_their_names_as_labels(
+    steadfit: Run, model: Path, tmp_path: Path
+) -> None:
+    for place, row in enumerate(reviews(4)):
+        file = tmp_path / "texts" / row["sentiment"] / f"{place}.txt"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(row["review"])
+    ended = steadfit("evaluate", model, tmp_path / "texts", "--json")
+    assert json.loads(ended.out.splitlines()[-1])["texts"] == 4
+
+
+def test_sets_of_labels_are_judged_as_scikit_learn_does() -> None:
+    from sklearn.metrics import accuracy_score, f1_score
+
+    draw = np.random.default_rng(0)
+    truth = draw.integers(2, size=(40, 3))
+    table = np.clip(draw.normal(0.3 + 0.4 * truth, 0.3), 0.01, 0.99)
+    given = (table >= 0.5).astype(int)
+    names = ("a", "b", "c")
+
+    def sets(marks: np.ndarray) -> list[tuple[str, ...]]:
+        return [tuple(n for n, m in zip(names, row, strict=True) if m) for row in marks]
+
+    found = evaluation_of_sets(sets(truth), sets(given), table, names)
+    assert found["accuracy"]["value"] == pytest.approx(accuracy_score(truth, given))
+    assert found["micro_f1"] == pytest.approx(f1_score(truth, given, average="micro"))
+    assert found["macro_f1"] == pytest.approx(f1_score(truth, given, average="macro"))
