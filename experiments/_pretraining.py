@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,13 @@ from steadfit.data.lm_stream import LanguageModelStream
 from steadfit.data.prepare import prepare_tokens
 from steadfit.files.compact import Numbers
 from steadfit.files.model_folder import SavedModel, save_model
+from steadfit.files.transfer import Pretrained, load_language_model
 from steadfit.kernels.precision import has_fast_bf16
 from steadfit.models.config import LANGUAGE_MODEL_DEFAULTS, AWDLSTMConfig
 from steadfit.models.language_model import LanguageModel
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.text.tokenizer import WORDS, Tokenizer
-from steadfit.text.vocab import UNK
+from steadfit.text.vocab import UNK, Vocab
 from steadfit.training.devices import generator_on
 from steadfit.training.engine import fit
 from steadfit.training.evaluation import evaluate
@@ -93,7 +94,6 @@ def pretrain(
     store, vocab = prepare_tokens(texts, tokenizer=how.tokenizer, **{most: how.vocab})
     reading = {"bptt": how.bptt, "backwards": how.backwards}
     train = LanguageModelStream(store, store.rows(TRAIN), how.rows, seed=how.seed, **reading)
-    valid = LanguageModelStream(store, store.rows(VALID), 16, shuffle=False, **reading)
     sizes = {"emb_sz": how.emb_sz, "n_hid": how.n_hid, "n_layers": how.n_layers}
     config = AWDLSTMConfig.from_defaults(LANGUAGE_MODEL_DEFAULTS, len(vocab), how.drop_mult, sizes)
     model = LanguageModel(config, generator_on(None, how.seed))
@@ -105,21 +105,47 @@ def pretrain(
     history = History()
     stages = None if checkpoints is None else Stages(checkpoints)
     fit(objective, train, None, plan, history, stages=stages)
-    loss = evaluate(objective, valid, bf16).loss
     tokenizer = Tokenizer.of(vocab)
-    held_out = texts.part(VALID).texts
     figures = {
         "parameters": sum(p.numel() for p in model.parameters()),
         "training_tokens": train.tokens,
         "training_seconds": round(sum(epoch.seconds for epoch in history.epochs)),
         "tokens_per_second": round(history.epochs[-1].tokens_per_second),
-        "perplexity": round(math.exp(loss), 2),
-        "bits_per_byte": round(_bits_per_byte(loss, tokenizer, held_out), 4),
+        **judged(model, tokenizer, texts.part(VALID).texts, how.backwards),
     }
     saved = SavedModel(model, tokenizer, (), how.backwards, {"recipe": how.settings()}, figures)
     save_model(folder, saved, numbers=how.numbers)
+    return {**figures, "megabytes": megabytes(folder)}
+
+
+def judged(
+    model: LanguageModel, tokenizer: Tokenizer, texts: Sequence[str], backwards: bool
+) -> dict[str, float]:
+    """Return perplexity and bits per byte of texts that the model has not learned from."""
+    store, _ = prepare_tokens(Corpus(texts), vocab=tokenizer.vocab)
+    batches = LanguageModelStream(store, range(len(store)), 16, shuffle=False, backwards=backwards)
+    objective = LanguageModelObjective(model, Penalties())
+    loss = evaluate(objective, batches, has_fast_bf16(torch.device("cpu"))).loss
+    return {
+        "perplexity": round(math.exp(loss), 2),
+        "bits_per_byte": round(_bits_per_byte(loss, tokenizer, texts), 4),
+    }
+
+
+def trimmed(saved: SavedModel, tokens: int) -> SavedModel:
+    """Return a language model of the first so many tokens of its vocabulary, the commonest."""
+    old = saved.tokenizer.vocab
+    vocab = Vocab(old.itos[:tokens])
+    assert isinstance(saved.model, LanguageModel)
+    model = LanguageModel(replace(saved.model.config, vocab_size=len(vocab)), generator_on(None, 0))
+    load_language_model(model, vocab, Pretrained(saved, "the whole model"), saved.backwards)
+    return replace(saved, model=model.eval(), tokenizer=Tokenizer.of(vocab))
+
+
+def megabytes(folder: Path) -> float:
+    """Return the size of a folder's files, in millions of bytes."""
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    return {**figures, "megabytes": round(size / 1e6, 2)}
+    return round(size / 1e6, 2)
 
 
 def _bits_per_byte(loss: float, tokenizer: Tokenizer, texts: Sequence[str]) -> float:

@@ -7,11 +7,13 @@ import math
 from pathlib import Path
 
 import pytest
+import torch
 
 from experiments._general_text import corpus, documents
-from experiments._pretraining import Pretraining, _bits_per_byte, pretrain
+from experiments._pretraining import Pretraining, _bits_per_byte, pretrain, trimmed
 from steadfit.core.errors import DataError
 from steadfit.files.model_folder import load_model
+from steadfit.models.language_model import LanguageModel
 from steadfit.text.tokenizer import Tokenizer
 from steadfit.text.vocab import Vocab
 
@@ -66,3 +68,22 @@ def test_a_model_is_trained_from_its_own_text_and_kept_with_its_direction(
     assert found["perplexity"] < 6  # of five tokens and the beginning of a document
     assert found["bits_per_byte"] < 2
     assert load_model(tmp_path / "model").backwards == backwards
+
+
+def test_a_model_without_its_rarest_words_scores_the_others_as_before(tmp_path: Path) -> None:
+    train, valid = tmp_path / "train.txt", tmp_path / "valid.txt"
+    train.write_text("a b a b a c d.\n\n" * 60, encoding="utf-8")
+    valid.write_text("a b a b.\n\n" * 30, encoding="utf-8")
+    how = Pretraining(vocab=50, emb_sz=8, n_hid=8, n_layers=2, epochs=1, rows=4, bptt=10)
+    pretrain(how, corpus(train, valid), tmp_path / "model")
+    whole = load_model(tmp_path / "model")
+    some = trimmed(whole, len(whole.tokenizer.vocab) - 2)
+    assert some.tokenizer.vocab.itos == whole.tokenizer.vocab.itos[:-2]
+    known = torch.arange(2, len(some.tokenizer.vocab)).unsqueeze(0)
+    assert isinstance(whole.model, LanguageModel)
+    assert isinstance(some.model, LanguageModel)
+    with torch.no_grad():
+        a, b = whole.model(known).hidden, some.model(known).hidden
+        assert torch.equal(a, b)
+        logits = whole.model.decoder(a)[..., :-2], some.model.decoder(b)
+    torch.testing.assert_close(*logits)
