@@ -11,6 +11,7 @@ from steadfit.core.errors import DataError
 from steadfit.estimator.classes import Classes
 from steadfit.recipe.choices import Recipe
 from steadfit.recipe.settings import FIND, ClassifierSettings, LanguageModelSettings
+from steadfit.text.tokenizer import SUBWORDS, WORDS
 
 PATIENCE = 1  # of early stopping that is asked for without a number
 
@@ -25,6 +26,8 @@ def recipe_of(given: Mapping[str, Any], classes: Classes) -> Recipe:
     for name in ("lr", "lm_lr"):
         if given[name] not in (None, FIND):
             number(name, given[name])
+    limit = given["vocab_size"]
+    limit = None if limit is None else whole_number("vocab_size", limit, 1)
     language_model = None
     if given["language_model"] not in (True, False):
         raise DataError(
@@ -32,8 +35,8 @@ def recipe_of(given: Mapping[str, Any], classes: Classes) -> Recipe:
         )
     if given["language_model"]:
         changed = {**penalties, **_given(given, lm_lr="lr", lm_epochs="epochs")}
-        if given["vocab_size"] is not None:
-            changed["max_vocab"] = whole_number("vocab_size", given["vocab_size"], 1)
+        if limit is not None and given["tokenizer"] == WORDS:
+            changed["max_vocab"] = limit
         if "epochs" in changed:
             whole_number("lm_epochs", changed["epochs"], 1)
         language_model = replace(LanguageModelSettings(), **changed)
@@ -45,7 +48,7 @@ def recipe_of(given: Mapping[str, Any], classes: Classes) -> Recipe:
         **penalties,
         **_given(given, **dict(zip(names, names, strict=True))),
     )
-    pieces = {} if given["vocab_size"] is None else {"pieces": given["vocab_size"]}
+    pieces = {} if limit is None or given["tokenizer"] != SUBWORDS else {"pieces": limit}
     metric = given["metric"]
     if classes.many and given["abstain_below"]:
         raise DataError("abstain_below is for one class a text; of several labels tune thresholds.")

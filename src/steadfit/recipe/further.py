@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -56,6 +57,13 @@ def train_further(
         raise DataError("Two labelled documents at least are needed to go on with.")
     refuse_other_labels(corpus.labels, ensemble.classes)
     classes = ensemble.classes
+    if ensemble.weight == 0:
+        warnings.warn(
+            "NBSVM alone predicts here, as the networks added nothing on texts held out; they "
+            "learn, but labels change only if they earn a weight. Train with blend=None to go by "
+            "the networks.",
+            stacklevel=3,
+        )
     fitting = recipe.held_out * len(corpus) >= FEWEST_HELD_OUT
     if fitting:
         corpus = hold_out(corpus, recipe.held_out, recipe.seed)
