@@ -19,6 +19,9 @@ VENV_FASTAI := .venv-fastai
 VENV_TRANSFORMERS := .venv-transformers
 VENV_FASTTEXT := .venv-fasttext
 VENV_INTEGRATIONS := .venv-integrations
+# The pretrained model, a package of its own.
+BASE := models/steadfit-base-en
+BASE_FILES := $(BASE)/pyproject.toml $(wildcard $(BASE)/src/*/*/config.json)
 ifeq ($(OS),Windows_NT)
 SCRIPTS := Scripts
 else
@@ -36,7 +39,7 @@ export NO_MKDOCS_2_WARNING := 1
 
 help: ## list what can be made
 	@echo "make install      build $(VENV) with every extra, for development"
-	@echo "make demo         train a small classifier on film reviews and show what it does"
+	@echo "make demo         show on film reviews what the pretrained model buys"
 	@echo "make test         run the tests"
 	@echo "make conformance  compare with fastai, which gets $(VENV_FASTAI) for itself"
 	@echo "make integrations try the callbacks for fastai, Lightning, skorch: $(VENV_INTEGRATIONS)"
@@ -106,12 +109,12 @@ $(VENV)/torch.stamp: $(VENV)/created.stamp constraints.txt
 	$(PY) -m pip install --no-deps $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==$(TORCH)
 	@touch $@
 
-$(VENV)/demo.stamp: $(VENV)/torch.stamp pyproject.toml constraints.txt
-	$(PY) -m pip install -c constraints.txt -e '.[demo]'
+$(VENV)/demo.stamp: $(VENV)/torch.stamp pyproject.toml constraints.txt $(BASE_FILES)
+	$(PY) -m pip install -c constraints.txt ./$(BASE) -e '.[base,demo]'
 	@touch $@
 
-$(VENV)/dev.stamp: $(VENV)/torch.stamp pyproject.toml constraints.txt
-	$(PY) -m pip install -c constraints.txt -e '.[demo,frames,subwords,dev]'
+$(VENV)/dev.stamp: $(VENV)/torch.stamp pyproject.toml constraints.txt $(BASE_FILES)
+	$(PY) -m pip install -c constraints.txt ./$(BASE) -e '.[base,demo,frames,subwords,dev]'
 	@touch $@ $(VENV)/demo.stamp
 
 # Signatures are laid out by ruff, so what makes the pages comes into the same environment.

@@ -53,3 +53,18 @@ def test_installed_it_is_found_by_its_name_and_whole(
 
 def test_its_licence_is_the_repositorys() -> None:
     assert (SOURCE / "LICENSE").read_bytes() == (SOURCE.parents[1] / "LICENSE").read_bytes()
+
+
+def test_what_is_shipped_is_whole_small_and_as_its_card_says() -> None:
+    card = (SOURCE / "README.md").read_text(encoding="utf-8")
+    folders = sorted((SOURCE / "src" / "steadfit_base_en").glob("*ward"))
+    assert folders
+    for folder in folders:
+        saved = load_model(folder, "language-model")
+        assert saved.backwards is (folder.name == "backward")
+        size = sum(file.stat().st_size for file in folder.iterdir())
+        assert size <= 25_000_000
+        assert f"{size / 1e6:.1f} MB" in card
+        assert f"| {saved.metrics['perplexity']:.1f} |" in card
+        assert f"| {saved.metrics['bits_per_byte']:.3f} |" in card
+        assert f"{len(saved.tokenizer.vocab):,} words" in card

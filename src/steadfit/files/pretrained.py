@@ -13,7 +13,7 @@ from steadfit.files.wt103 import FETCHED, wt103_folder
 
 GROUP = "steadfit.models"
 DIRECTIONS = {False: "forward", True: "backward"}
-_OURS: dict[str, str] = {}  # our own models, each with the extra that installs it; none is out yet
+_OURS = {"base-en": "base"}  # our own models, each with the extra that installs it
 _PLACE = re.compile(r"(?P<package>\w+(?:\.\w+)*)(?:\s*:\s*(?P<folder>\w+(?:[.-]\w+)*))?")
 
 
