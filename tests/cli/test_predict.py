@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,6 +128,23 @@ def test_wrong_tables_are_one_line(steadfit: Run, model: Path, table: Path, tmp_
     assert "does not exist" in refused(
         steadfit("predict", model, tmp_path / "nothing.csv", "--out", tmp_path / "x.csv")
     )
+
+
+def test_a_bar_comes_to_the_end_of_the_table(
+    steadfit: Run, model: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[int] = []
+
+    @contextmanager
+    def bar(title: str, total: int) -> Iterator[Any]:
+        assert total == table.stat().st_size
+        yield shown.append
+
+    monkeypatch.setattr("steadfit.inference.scored.byte_progress", bar)
+    monkeypatch.setattr("steadfit.cli.predict.TOGETHER", 10)
+    assert steadfit("predict", model, table, "--out", tmp_path / "scored.csv").status == 0
+    assert len(shown) == 3
+    assert sum(shown) == table.stat().st_size
 
 
 def test_empty_texts_are_labelled(steadfit: Run, model: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +29,7 @@ TOGETHER = 2_400  # texts between two steps of the progress bar
 class Judged(NamedTuple):
     """A classifier's labels of some texts, nobody abstaining, and its probabilities."""
 
-    labels: list[Hashable]
+    labels: list[Any]
     probabilities: NDArray[np.float64]
 
 

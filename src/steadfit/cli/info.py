@@ -16,6 +16,7 @@ from steadfit.inference.ensemble_folder import is_ensemble, read_ensemble_config
 from steadfit.text.tokenizer import Tokenizer
 
 _SIZES = ("vocab_size", "emb_sz", "n_hid", "n_layers")
+_REPEATED = ("report", "estimator")  # what stands in the others, as Python wants it
 _OF_A_NETWORK = ("source", "base", "seed", "recipe", "data", "versions")
 
 
@@ -61,7 +62,7 @@ def _of_classifier(folder: Path) -> dict[str, Any]:
         "decision": {name: value for name, value in decision.items() if name != "classes"},
     }
     # Said last and as they stand: they are the maker's own words.
-    return facts | {name: value for name, value in details.items() if value not in (None, {}, [])}
+    return facts | {name: value for name, value in details.items() if name not in _REPEATED}
 
 
 def _of_network(folder: Path) -> dict[str, Any]:

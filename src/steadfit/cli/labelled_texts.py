@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from steadfit.cli.toml_file import read_toml
 from steadfit.core.errors import DataError
@@ -71,6 +72,6 @@ def as_options(error: DataError) -> str:
     return str(error).replace("drop_unlabeled=True", "--drop-unlabeled")
 
 
-def _trained(folder: Path) -> dict[str, object]:
+def _trained(folder: Path) -> dict[str, Any]:
     file = folder / OPTIONS
     return read_toml(file) if file.is_file() else {}

@@ -39,6 +39,7 @@ def run_lm(
         SteadfitError: texts that cannot be read or are too few; `out` exists.
     """
     refuse_existing(out, overwrite)
+    widths = sizes_of(sizes)
     found = [unlabelled(place, (text,), encoding) for place in places]
     texts = Corpus(found[0] if len(found) == 1 else [one for part in found for one in part])
     say(f"{len(texts):,} texts")
@@ -50,7 +51,7 @@ def run_lm(
             how,
             out,
             base=start,
-            sizes=sizes_of(sizes) or None,
+            sizes=widths or None,
             backwards=backwards,
             seed=seed,
             checkpoints=folder,

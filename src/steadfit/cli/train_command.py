@@ -62,13 +62,15 @@ def train(
         _choice("Train the language model on the task's own texts first.", "language-model"),
     ] = None,
     lm_epochs: Annotated[
-        int | None, _choice("Passes of the language model over its texts.", "3", min=1)
+        int | None, _choice("Passes of the language model over its texts.", "the recipe's", min=1)
     ] = None,
     backwards: Annotated[
         str | None, _choice("Read texts from their end: no, yes, or both ways, averaged.", "no")
     ] = None,
     tokenizer: Annotated[str | None, _choice("words or subwords.", "words")] = None,
-    vocab_size: Annotated[int | None, _choice("Words or pieces at most.", "24000", min=10)] = None,
+    vocab_size: Annotated[
+        int | None, _choice("Words or pieces at most.", "the recipe's", min=10)
+    ] = None,
     schedule: Annotated[str | None, _choice("gradual or one-cycle.", "gradual")] = None,
     lr: Annotated[
         str | None, _choice("Largest rate of the head, or find: a range test.", "the recipe's")
@@ -79,11 +81,13 @@ def train(
     epochs: Annotated[
         int | None, _choice("Of each phase; the last has twice as many.", "by texts", min=1)
     ] = None,
-    batch_size: Annotated[int | None, _choice("Texts of a step.", "32", min=1)] = None,
-    drop_mult: Annotated[float | None, _choice("Scales all dropouts.", "0.5")] = None,
-    alpha: Annotated[float | None, _choice("Coefficient of AR.", "2")] = None,
-    beta: Annotated[float | None, _choice("Coefficient of TAR.", "1")] = None,
-    beta_norm: Annotated[float | None, _choice("Coefficient of the norm stabilizer.", "0")] = None,
+    batch_size: Annotated[int | None, _choice("Texts of a step.", "the recipe's", min=1)] = None,
+    drop_mult: Annotated[float | None, _choice("Scales all dropouts.", "the recipe's")] = None,
+    alpha: Annotated[float | None, _choice("Coefficient of AR.", "the recipe's")] = None,
+    beta: Annotated[float | None, _choice("Coefficient of TAR.", "the recipe's")] = None,
+    beta_norm: Annotated[
+        float | None, _choice("Coefficient of the norm stabilizer.", "the recipe's")
+    ] = None,
     class_weight: Annotated[str | None, _choice("balanced, or none.", "none")] = None,
     label_smoothing: Annotated[float | None, _choice("0 to below 1.", "0")] = None,
     multi_label: Annotated[

@@ -68,7 +68,7 @@ def estimator(options: Mapping[str, Any], checkpoints: Path) -> TextClassifier:
     Raises:
         DataError: as its `fit`; nothing is checked here.
     """
-    given = {
+    given: dict[str, Any] = {
         name: None if options[name] == NONE else options[name]
         for name in parameter_names()
         if name in options

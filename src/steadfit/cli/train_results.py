@@ -31,7 +31,11 @@ def print_held_out(report: Mapping[str, Any]) -> None:
     if "majority" in found:
         rows.append({"model": "commonest class", "accuracy": found["majority"]})
     say(f"On {found['documents']:,} texts held out, on which the mixture was fitted, too:")
-    columns = ["model", Column("accuracy", "accuracy", ".1%"), Column("log_loss", "log loss")]
+    columns: list[Column | str] = [
+        "model",
+        Column("accuracy", "accuracy", ".1%"),
+        Column("log_loss", "log loss"),
+    ]
     print_table(rows, columns)
     if report.get("ece") is not None:
         chance = report["ece_by_chance"]

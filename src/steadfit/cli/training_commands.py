@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 Text = Annotated[str, typer.Option("--text", help="Column of the texts, where a table is given.")]
+
+
+def _number(name: str, help: str, **more: Any) -> Any:
+    return typer.Option(name, help=help, show_default="the recipe's", **more)
 
 
 def lm(
@@ -23,11 +27,13 @@ def lm(
     backwards: Annotated[
         bool, typer.Option("--backwards", help="Read each text from its end.")
     ] = False,
-    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the texts.")] = 3,
-    lr: Annotated[float, typer.Option("--lr", help="Largest rate of one cycle.")] = 4e-3,
-    rows: Annotated[int, typer.Option("--rows", min=1, help="Texts read side by side.")] = 32,
-    max_vocab: Annotated[int, typer.Option("--max-vocab", min=10, help="Words at most.")] = 24_000,
-    min_freq: Annotated[int, typer.Option("--min-freq", min=1, help="Times a word occurs.")] = 3,
+    epochs: Annotated[int | None, _number("--epochs", "Passes over the texts.", min=1)] = None,
+    lr: Annotated[float | None, _number("--lr", "Largest rate of one cycle.")] = None,
+    rows: Annotated[int | None, _number("--rows", "Texts read side by side.", min=1)] = None,
+    max_vocab: Annotated[int | None, _number("--max-vocab", "Words at most.", min=10)] = None,
+    min_freq: Annotated[
+        int | None, _number("--min-freq", "Times that a word of them occurs at least.", min=1)
+    ] = None,
     sizes: Annotated[
         str,
         typer.Option("--sizes", help="Without a base, such as n_hid=1152,n_layers=3."),
@@ -50,7 +56,14 @@ def lm(
     from steadfit.cli.lm import run_lm
     from steadfit.recipe.settings import LanguageModelSettings
 
-    how = LanguageModelSettings(epochs, lr, rows, max_vocab=max_vocab, min_freq=min_freq)
+    given = {
+        "epochs": epochs,
+        "lr": lr,
+        "rows": rows,
+        "max_vocab": max_vocab,
+        "min_freq": min_freq,
+    }
+    how = LanguageModelSettings(**{k: v for k, v in given.items() if v is not None})
     run_lm(
         texts,
         out,

@@ -15,7 +15,7 @@ from steadfit.core.checks import a_path, yes_or_no
 from steadfit.core.console import note
 from steadfit.core.errors import DataError, DiskError
 from steadfit.core.lock import process_lock_or
-from steadfit.core.progress import progress
+from steadfit.core.progress import byte_progress, progress
 from steadfit.inference.score_part import Part, fingerprint
 from steadfit.inference.score_rows import (
     Asked,
@@ -33,6 +33,7 @@ from steadfit.inference.score_writers import (
     write_parquet,
 )
 from steadfit.text.fields import text_columns
+from steadfit.text.records import FileLines
 from steadfit.text.stream_lines import STANDARD_INPUT
 from steadfit.text.table_rows import CSV, FORMAT_OF, JSONL, PARQUET, Rows, rows
 
@@ -165,8 +166,7 @@ class _Job:
     def run(self, sink: _Sink) -> None:
         if not sink.rows:
             sink.write(header(self.kind, self.columns).encode(), 0, 0)
-        blocks = self._blocks(sink.rows)
-        for block in progress(blocks, f"scoring {self.table.path.name}"):
+        for block in _watched(self.table, self._blocks(sink.rows)):
             sink.write(self._bytes(block), len(block.records), block.abstained)
 
     def _bytes(self, block: Block) -> bytes:
@@ -178,6 +178,20 @@ class _Job:
                 f"{self.table.number:,} one holds half of a surrogate pair, which no file can "
                 "hold; repair it"
             ) from error
+
+
+def _watched(table: Rows, blocks: Iterator[Block]) -> Iterator[Block]:
+    """Yield blocks while a bar shows how far they have come, and the time left if that is known."""
+    lines, title = table.lines, f"scoring {table.path.name}"
+    if not isinstance(lines, FileLines) or lines.position is None:
+        yield from progress(blocks, title)
+        return
+    read = 0
+    with byte_progress(title, table.path.stat().st_size) as advance:
+        for block in blocks:
+            yield block
+            advance(lines.position - read)
+            read = lines.position
 
 
 def _to_file(

@@ -1,0 +1,79 @@
+"""A language model of the user's texts, and the rates of a classifier's head."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from steadfit.files.model_folder import load_model
+from steadfit.training.stages import Stage
+from tests.cli.conftest import Run, refused, reviews, write_csv
+
+SIZES = ("--base", "none", "--sizes", "emb_sz=8,n_hid=12,n_layers=2")
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> list[Path]:
+    lines = tmp_path / "more.txt"
+    lines.write_text("\n".join(row["review"] for row in reviews(40, seed=3)))
+    return [write_csv(tmp_path / "reviews.csv", reviews(40)), lines]
+
+
+def test_texts_of_several_kinds_become_a_model_folder(
+    steadfit: Run, texts: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "lm"
+    words = ("lm", *texts, "--text", "review", "--out", out, "--epochs", 1, "--backwards", *SIZES)
+    ended = steadfit(*words)
+    assert ended.status == 0, ended
+    assert "80 texts" in ended.out
+    saved = load_model(out, "language-model")
+    assert saved.backwards
+    assert f"perplexity {saved.metrics['perplexity']:,}" in ended.out
+    assert not (tmp_path / "lm.checkpoints").exists()
+    assert "--overwrite" in refused(steadfit(*words))
+
+
+def test_an_interrupted_one_goes_on(
+    steadfit: Run, texts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("lm", *texts, "--text", "review", "--epochs", 2, *SIZES)
+    save, left = Stage.save, iter(range(1))
+
+    def stopping(stage: Stage) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        save(stage)
+
+    monkeypatch.setattr(Stage, "save", stopping)
+    ended = steadfit(*words, "--out", tmp_path / "lm")
+    assert ended.status == 130
+    assert "The same command goes on from" in ended.error
+    monkeypatch.setattr(Stage, "save", save)
+    ended = steadfit(*words, "--out", tmp_path / "lm")
+    assert ended.status == 0, ended
+    assert "goes on after step" in ended.out
+
+
+def test_too_little_text_is_one_line(steadfit: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one\ntwo\nthree\n")
+    message = refused(steadfit("lm", tmp_path / "a.txt", "--out", tmp_path / "lm", *SIZES))
+    assert "too few for a language model" in message
+    assert not (tmp_path / "lm").exists()
+    assert "'width=3' is none" in refused(
+        steadfit("lm", tmp_path / "a.txt", "--out", tmp_path / "x", "--sizes", "width=3")
+    )
+
+
+def test_rates_are_tried_and_drawn(steadfit: Run, texts: list[Path], tmp_path: Path) -> None:
+    words = ("lr-find", texts[0], "--text", "review", "--label", "sentiment", "--steps", 12, *SIZES)
+    ended = steadfit(*words, "--plot", tmp_path / "rates.png", "--json")
+    assert ended.status == 0, ended
+    found = json.loads(ended.out.splitlines()[-1])
+    assert len(found["lrs"]) == len(found["losses"]) <= 12
+    assert found["lrs"] == sorted(found["lrs"])
+    assert (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
+    assert "half-way down" in (said := steadfit(*words).out) or "does not clearly fall" in said
+    assert "ends in .png" in refused(steadfit(*words, "--plot", tmp_path / "rates.svg"))

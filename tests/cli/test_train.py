@@ -1,0 +1,370 @@
+"""A table becomes a classifier's folder; what stands in its way is told before work is lost."""
+
+from __future__ import annotations
+
+import errno
+import inspect
+import json
+import shutil
+from collections import namedtuple
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from steadfit.cli import train_command
+from steadfit.cli.model_folder import fingerprint
+from steadfit.cli.toml_file import read_toml
+from steadfit.cli.train import run_train
+from steadfit.cli.train_options import parameter_names, resolved
+from steadfit.inference.ensemble_folder import load_ensemble
+from steadfit.training.stages import Stage
+from tests.cli.conftest import Run, read_csv, refused, reviews, write_csv
+
+TINY = """
+text = "review"
+label = "sentiment"
+pretrained = "none"
+schedule = "one-cycle"
+lm_epochs = 1
+epochs = 1
+blend = "always"
+sizes = {emb_sz = 8, n_hid = 12, n_layers = 2}
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    file = tmp_path / "tiny.toml"
+    file.write_text(TINY)
+    return file
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    return write_csv(tmp_path / "labelled.csv", reviews(60))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Train once; return the model and the folder of its tables."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "tiny.toml").write_text(TINY)
+    write_csv(folder / "labelled.csv", reviews(60))
+    write_csv(folder / "test.csv", reviews(20, seed=1))
+    words = {name: folder / f"{name}.csv" for name in ("test",)}
+    words |= {"table": folder / "labelled.csv", "out": folder / "model"}
+    run_train(resolved(words, folder / "tiny.toml"), overwrite=False)
+    return folder / "model", folder
+
+
+def test_the_folder_predicts_without_naming_columns_again(
+    steadfit: Run, trained: tuple[Path, Path], tmp_path: Path
+) -> None:
+    model, folder = trained
+    ended = steadfit("predict", model, folder / "test.csv", "--out", tmp_path / "scored.csv")
+    assert ended.status == 0, ended
+    found = read_csv(tmp_path / "scored.csv")
+    assert sum(row["label"] == row["sentiment"] for row in found) >= 15
+
+
+def test_the_test_file_is_judged_as_evaluate_judges_it(
+    steadfit: Run, trained: tuple[Path, Path]
+) -> None:
+    model, folder = trained
+    kept = json.loads((model / "test.json").read_text(encoding="utf-8"))
+    again = json.loads(steadfit("evaluate", model, folder / "test.csv", "--json").out)
+    assert kept["accuracy"] == again["accuracy"]
+    assert kept["against"]["model"] == "NBSVM"
+    assert 0 <= kept["against"]["p_value"] <= 1
+
+
+def test_the_options_beside_the_model_train_the_same_again(
+    steadfit: Run, trained: tuple[Path, Path], tmp_path: Path
+) -> None:
+    model, _ = trained
+    options = read_toml(model / "train.toml")
+    assert options["text"] == ["review"]
+    assert options["sizes"] == {"emb_sz": 8, "n_hid": 12, "n_layers": 2}
+    assert options["pretrained"] == "none"
+    assert options["held_out"] == 0.1
+    out = tmp_path / "again"
+    ended = steadfit("train", "--config", model / "train.toml", "--out", out)
+    assert ended.status == 0, ended
+    texts = [row["review"] for row in reviews(5, seed=2)]
+    first, second = (load_ensemble(one).probabilities(texts) for one in (model, out))
+    assert (first == second).all()
+    assert "On 20 test texts, from which nothing was learned" in ended.out
+    assert "exact McNemar test" in ended.out
+    assert not (tmp_path / "again.checkpoints").exists()
+
+
+def test_ctrl_c_keeps_a_checkpoint_and_the_same_command_goes_on(
+    steadfit: Run,
+    trained: tuple[Path, Path],
+    labelled: Path,
+    tiny: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = tmp_path / "model"
+    words = ("train", labelled, "--config", tiny, "--out", out)
+    save, left = Stage.save, iter(range(2))
+
+    def stopping(stage: Stage) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        save(stage)
+
+    monkeypatch.setattr(Stage, "save", stopping)
+    ended = steadfit(*words)
+    assert ended.status == 130
+    assert f"The same command goes on from {out}.checkpoints" in ended.error
+    assert not out.exists()
+    monkeypatch.setattr(Stage, "save", save)
+    ended = steadfit(*words)
+    assert ended.status == 0, ended
+    assert "goes on after step" in ended.out or "is not run again" in ended.out
+    texts = [row["review"] for row in reviews(5, seed=2)]
+    first, second = (load_ensemble(one).probabilities(texts) for one in (trained[0], out))
+    assert (first == second).all()
+
+
+def nothing_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fit(*_: Any, **__: Any) -> None:
+        raise AssertionError("it began to train")
+
+    monkeypatch.setattr("steadfit.estimator.text_classifier.TextClassifier.fit", fit)
+
+
+@pytest.fixture
+def train(
+    steadfit: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Run]:
+    """Train with a table of rows, which must be refused before training begins."""
+    nothing_is_trained(monkeypatch)
+
+    def run(rows: list[dict[str, str]], *words: object) -> Any:
+        table = write_csv(tmp_path / "rows.csv", rows)
+        return steadfit("train", table, "--config", tiny, "--out", tmp_path / "model", *words)
+
+    yield run
+    assert not (tmp_path / "model").exists()
+
+
+def changed(rows: list[dict[str, str]], **values: str) -> list[dict[str, str]]:
+    """Return rows whose first has other values."""
+    return [{**rows[0], **values}, *rows[1:]]
+
+
+def test_a_wrong_column_lists_those_that_are_there(train: Run) -> None:
+    message = refused(train(reviews(8), "--label", "stars"))
+    assert "no column 'stars'; the columns are 'id', 'review', 'sentiment'" in message
+    assert "no column 'body'" in refused(train(reviews(8), "--text", "body"))
+
+
+def test_missing_labels_are_counted(train: Run) -> None:
+    rows = changed(reviews(8), sentiment="")
+    message = refused(train(rows))
+    assert "1 record has (line 2) no label" in message
+    assert "--drop-unlabeled" in message
+    with pytest.raises(AssertionError, match="it began to train"):
+        train(rows, "--drop-unlabeled")
+
+
+def test_too_few_classes_or_rows_are_refused(train: Run) -> None:
+    one = [row for row in reviews(20) if row["sentiment"] == "pos"]
+    assert "all 10 labels are 'pos'; a classifier needs two classes" in refused(train(one))
+    message = refused(train(changed(reviews(20), sentiment="mixed")))
+    assert "only one each of 'mixed'; a class needs 2 at least" in message
+    assert "3 labelled texts" in refused(train(reviews(3)))
+
+
+def test_empty_texts_are_counted_and_not_all_may_be(
+    train: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(AssertionError, match="it began to train"):
+        train(changed(reviews(8), review=" "))
+    assert "8 labelled texts; 1 are empty" in capsys.readouterr().out
+    rows = [{**row, "review": ""} for row in reviews(8)]
+    assert "all texts are empty" in refused(train(rows))
+
+
+def test_a_test_file_with_an_unseen_class_is_refused(train: Run, tmp_path: Path) -> None:
+    test = write_csv(tmp_path / "test.csv", changed(reviews(6), sentiment="mixed"))
+    message = refused(train(reviews(8), "--test", test))
+    assert "test.csv: 1 of 6 documents have labels outside the classes" in message
+
+
+@pytest.mark.parametrize("text", ["null", "NaN", "3"])
+def test_texts_that_are_none_are_refused(
+    steadfit: Run, tiny: Path, tmp_path: Path, text: str
+) -> None:
+    table = tmp_path / "rows.jsonl"
+    lines = [json.dumps(row) for row in reviews(6)]
+    table.write_text("\n".join([*lines, f'{{"review": {text}, "sentiment": "pos"}}']))
+    message = refused(steadfit("train", table, "--config", tiny, "--out", tmp_path / "model"))
+    assert "line 7" in message
+    assert "string" in message
+
+
+def test_labels_that_are_numbers_become_names(
+    steadfit: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    def fit(self: Any, texts: Any, labels: Any, **_: Any) -> None:
+        seen.extend(labels)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("steadfit.estimator.text_classifier.TextClassifier.fit", fit)
+    table = tmp_path / "rows.jsonl"
+    rows = [{**row, "sentiment": place % 2} for place, row in enumerate(reviews(6))]
+    table.write_text("\n".join(map(json.dumps, rows)))
+    assert steadfit("train", table, "--config", tiny, "--out", tmp_path / "m").status == 130
+    assert seen == ["0", "1"] * 3
+
+
+def test_what_stands_in_two_files_is_said_before_training(
+    train: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = [
+        " ".join(f"word{place} of{place}" for place in range(at, at + 20))
+        for at in range(0, 560, 20)
+    ]
+    rows, other = ([{**row, "review": texts.pop()} for row in reviews(n)] for n in (20, 6))
+    other[2]["review"] = f"<b>{rows[0]['review'].upper()}</b>!"
+    test = write_csv(tmp_path / "test.csv", other)
+    (tmp_path / "more.txt").write_text(f"{other[4]['review']} and more\n{texts.pop()}\n")
+    with pytest.raises(AssertionError, match="it began to train"):
+        train(rows, "--test", test, "--unlabeled", tmp_path / "more.txt")
+    said = capsys.readouterr().out
+    assert "train–test 1" in said
+    assert "1 documents of the test file stand among the texts without labels" in said
+
+
+def test_a_model_that_stands_there_is_not_replaced_unasked(
+    steadfit: Run, trained: tuple[Path, Path], labelled: Path, tiny: Path, tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(trained[0], tmp_path / "model"))
+    before = fingerprint(out)
+    words = ("train", labelled, "--config", tiny, "--out", out)
+    assert "exists; name another place, or give --overwrite" in refused(steadfit(*words))
+    (out / "classifier.json").rename(tmp_path / "aside.json")
+    assert "is no classifier's folder" in refused(steadfit(*words, "--overwrite"))
+    (tmp_path / "aside.json").rename(out / "classifier.json")
+    assert fingerprint(out) == before
+
+
+def test_columns_and_files_reach_the_estimator(
+    steadfit: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Any] = {}
+
+    def fit(self: Any, texts: Any, labels: Any, **given: Any) -> None:
+        seen.update(given, texts=texts, labels=labels, parameters=self.get_params())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("steadfit.estimator.text_classifier.TextClassifier.fit", fit)
+    rows = [
+        {**row, "film": str(place // 4), "weight": str(place % 3 + 0.5)}
+        for place, row in enumerate(reviews(12))
+    ]
+    table = write_csv(tmp_path / "rows.csv", rows)
+    valid = write_csv(tmp_path / "valid.csv", reviews(4, seed=1))
+    more = tmp_path / "more.txt"
+    more.write_text("one\ntwo\n")
+    words = ["--text", "id", "--text", "review", "--group", "film", "--weight", "weight"]
+    words += ["--valid", valid, "--unlabeled", more, "--backwards", "both", "--lr", "0.01"]
+    words += ["--metric", "macro-f1", "--no-refit", "--max-minutes", "3", "--blend", "none"]
+    ended = steadfit("train", table, "--config", tiny, "--out", tmp_path / "m", *words)
+    assert ended.status == 130
+    assert seen["texts"][1] == f"xxfld 1 1 xxfld 2 {rows[1]['review']}"
+    assert list(seen["groups"]) == [row["film"] for row in rows]
+    assert seen["sample_weight"] == [float(row["weight"]) for row in rows]
+    assert list(seen["valid"][1]) == ["neg", "pos"] * 2
+    assert seen["unlabeled"] == ["one", "two"]
+    wanted = {"backwards": "both", "lr": 0.01, "metric": "macro-f1", "max_minutes": 3.0}
+    wanted |= {"blend": None, "pretrained": None, "refit": False, "epochs": 1}
+    assert wanted.items() <= seen["parameters"].items()
+
+
+def test_texts_with_several_labels_are_learned_judged_and_labelled(
+    steadfit: Run, tiny: Path, tmp_path: Path
+) -> None:
+    rows = [
+        {**row, "sentiment": ("old|" if place % 3 else "") + row["sentiment"]}
+        for place, row in enumerate(reviews(60))
+    ]
+    table, out = write_csv(tmp_path / "rows.csv", rows), tmp_path / "model"
+    words = ("train", table, "--config", tiny, "--blend", "auto", "--label-separator", "|")
+    ended = steadfit(*words, "--test", table, "--out", out)
+    assert ended.status == 0, ended
+    found = json.loads((out / "test.json").read_text())
+    assert found["classes"] == ["neg", "old", "pos"]
+    assert (
+        found["accuracy"] == json.loads(steadfit("evaluate", out, table, "--json").out)["accuracy"]
+    )
+    assert steadfit("predict", out, table, "--out", tmp_path / "scored.csv").status == 0
+    scored = read_csv(tmp_path / "scored.csv")
+    model = load_ensemble(out)
+    wanted = model.labels(model.probabilities([row["review"] for row in rows]))
+    assert [row["label"] for row in scored] == ["|".join(names) for names in wanted]
+
+
+def test_a_disk_that_fills_up_while_it_trains_is_one_line(
+    steadfit: Run, labelled: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("steadfit.training.stages.write_checkpoint", full)
+    message = refused(steadfit("train", labelled, "--config", tiny, "--out", tmp_path / "model"))
+    assert "No space left on device" in message
+    assert "make room" in message
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_disk_without_room_is_told_before_training(
+    train: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("steadfit.cli.room.shutil.disk_usage", lambda _: usage(9e9, 9e9, 1_000))
+    message = refused(train(reviews(8)))
+    assert "0.0 MB free" in message
+    assert "Nothing was begun" in message
+
+
+def test_options_that_are_none_are_refused(steadfit: Run, labelled: Path, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    words = ("train", labelled, "--config", config, "--out", tmp_path / "model")
+    assert "config.toml cannot be read" in refused(steadfit(*words))
+    config.write_text("learning_rate = 1\n")
+    message = refused(steadfit(*words))
+    assert "learning_rate is no option; accepted are" in message
+    config.write_text('sizes = "width=3"\n')
+    assert "'width=3' is none" in refused(steadfit(*words))
+    config.write_text('backwards = "maybe"\n')
+    assert "accepted are no, yes and both" in refused(steadfit(*words))
+    config.write_text('lr = "fast"\n')
+    assert "lr is 'fast'" in refused(steadfit(*words))
+
+
+def test_a_wrong_call_is_status_two(steadfit: Run, labelled: Path, tmp_path: Path) -> None:
+    assert steadfit("train", labelled).status == 2
+    assert steadfit("train", "--out", tmp_path / "model").status == 2
+    assert steadfit("train", labelled, "--out", tmp_path / "model", "--epochs", "0").status == 2
+
+
+def test_every_parameter_of_the_estimator_is_an_option() -> None:
+    assert set(parameter_names()) <= set(inspect.signature(train_command.train).parameters)
+
+
+def test_words_go_before_the_file(tiny: Path) -> None:
+    found = resolved({"text": ["title", "body"], "lr": "find", "backwards": "both"}, tiny)
+    assert found["text"] == ["title", "body"]
+    assert found["label"] == "sentiment"
+    assert found["lr"] == "find"
+    assert found["backwards"] == "both"
+    assert resolved({"lr": "0.01", "sizes": "n_hid=24"}, tiny)["sizes"] == {"n_hid": 24}
