@@ -53,20 +53,23 @@ def one(gate: Gate, settings: dict[str, Any]) -> None:
 def loaded(settings: dict[str, Any]) -> Predictor:
     """Return the predictor of a model folder with weights as they are before training."""
     torch.set_num_threads(settings["threads"])
+    with tempfile.TemporaryDirectory() as folder:
+        model = saved_model(settings, Path(folder, "model"))
+        predictor = Predictor.load(model, **settings.get("loading", {}))
+    if settings["device"] != "cpu":
+        predictor.model.to(settings["device"])
+    return predictor
+
+
+def saved_model(settings: dict[str, Any], folder: Path) -> Path:
+    """Write a model folder with weights as they are before training."""
     torch.manual_seed(0)
     vocab = Vocab(_read(settings["vocabulary"]))
     config = AWDLSTMConfig.from_defaults(
         CLASSIFIER_DEFAULTS, len(vocab), 1.0, settings.get("config")
     )
     model = TextClassifier(config, 2).eval()
-    with tempfile.TemporaryDirectory() as folder:
-        saved = SavedModel(model, Tokenizer(vocab), ("neg", "pos"))
-        predictor = Predictor.load(
-            save_model(Path(folder, "model"), saved), **settings.get("loading", {})
-        )
-    if settings["device"] != "cpu":
-        predictor.model.to(settings["device"])
-    return predictor
+    return save_model(folder, SavedModel(model, Tokenizer(vocab), ("neg", "pos")))
 
 
 def _read(path: str) -> list[str]:
