@@ -56,7 +56,7 @@ def lm(
     from steadfit.cli.lm import run_lm
     from steadfit.recipe.settings import LanguageModelSettings
 
-    given = {
+    given: dict[str, Any] = {
         "epochs": epochs,
         "lr": lr,
         "rows": rows,
