@@ -61,7 +61,7 @@ NOT_FOR_TEXTS = {
         "both are held out by chance"
     ),
     "check_fit_score_takes_y": "the second argument is called labels, as its documents are texts",
-    "check_n_features_in_after_fitting": "the same: score is called with y=; texts have no features",
+    "check_n_features_in_after_fitting": "score is called with y=, and texts have no features",
 }
 
 
