@@ -33,7 +33,7 @@ class LanguageModelSettings:
     """
 
     epochs: int = 3
-    lr: float | str = 4e-3
+    lr: float | str = 3e-3
     rows: int = 32
     bptt: int = 70
     drop_mult: float = 0.2
