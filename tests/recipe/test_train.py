@@ -13,8 +13,8 @@ from steadfit.recipe.settings import ClassifierSettings, LanguageModelSettings
 from steadfit.recipe.train import BOTH, Recipe, train
 from steadfit.text.corpus import Corpus
 
-GOOD, BAD = "great superb lovely fine".split(), "awful dull poor bad".split()
-OTHER = "the film was and a plot with actors in it very".split()
+GOOD, BAD = ["great", "superb", "lovely", "fine"], ["awful", "dull", "poor", "bad"]
+OTHER = ["the", "film", "was", "and", "a", "plot", "with", "actors", "in", "it", "very"]
 TINY = Recipe(
     base=None,
     language_model=LanguageModelSettings(epochs=1, min_freq=1),

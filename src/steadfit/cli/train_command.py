@@ -71,7 +71,7 @@ def train(
     vocab_size: Annotated[
         int | None, _choice("Words or pieces at most.", "the recipe's", min=10)
     ] = None,
-    schedule: Annotated[str | None, _choice("gradual or one-cycle.", "gradual")] = None,
+    schedule: Annotated[str | None, _choice("one-cycle or gradual.", "one-cycle")] = None,
     lr: Annotated[
         str | None, _choice("Largest rate of the head, or find: a range test.", "the recipe's")
     ] = None,

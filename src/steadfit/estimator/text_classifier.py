@@ -88,7 +88,7 @@ class TextClassifier(Trained):
         backwards: bool | str = False,
         tokenizer: str = "words",
         vocab_size: int | None = None,
-        schedule: str = "gradual",
+        schedule: str = "one-cycle",
         lr: float | str | None = None,
         lm_lr: float | str | None = None,
         epochs: int | None = None,
