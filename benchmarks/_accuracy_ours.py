@@ -20,6 +20,7 @@ from benchmarks._accuracy_trained import Clock, NotMeasured, Trained, folder_mb
 from benchmarks._harness import Options
 from benchmarks._sides import HOME
 from steadfit.core.atomic import write_json
+from steadfit.core.errors import FileFormatError
 from steadfit.files.pretrained import DIRECTIONS, installed_models, pretrained_folder
 from steadfit.inference.ensemble import Ensemble
 from steadfit.inference.ensemble_folder import save_ensemble
@@ -64,9 +65,12 @@ class Ours:
 
     def __call__(self, draw: Draw, options: Options) -> Trained:
         """Train on a draw."""
-        if self.base is not None and self.base not in installed_models():
-            raise NotMeasured(f"{self.base} is not installed; `make install` installs it")
         recipe = self.recipe(draw.number)
+        try:
+            for way in recipe.directions:
+                _base_digest(self.base, way)
+        except FileFormatError as error:
+            raise NotMeasured(str(error)) from error
         encoders = [encoder(draw.every_text, recipe, way) for way in recipe.directions]
         corpus = Corpus(draw.labelled.texts, draw.labelled.labels)
         corpus = hold_out(corpus, recipe.held_out, recipe.seed)
@@ -92,8 +96,10 @@ class Ours:
 
     def settings(self) -> dict[str, Any]:
         """Return plain values: a cell computed with others is computed again."""
-        recipe = asdict(self.recipe(0))
-        return {"recipe": recipe, "mixed": self.blend, "base_digest": _base_digest(self.base)}
+        found: dict[str, Any] = {"recipe": asdict(self.recipe(0)), "mixed": self.blend}
+        if self.base in installed_models():
+            found["base_digest"] = _base_digest(self.base)
+        return found
 
 
 # What decides the weights of a language model; a number that is added later is none of it.

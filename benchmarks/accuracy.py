@@ -11,8 +11,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from benchmarks._accuracy_cells import Cell, bits, cell_of
-from benchmarks._accuracy_columns import COLUMNS, Column
+from benchmarks._accuracy_columns import COLUMNS as BASELINES
+from benchmarks._accuracy_columns import Column
 from benchmarks._accuracy_draws import Split, draw, split_by_film
+from benchmarks._accuracy_ours import OURS
 from benchmarks._accuracy_table import Row, page, rows_of
 from benchmarks._accuracy_trained import NotMeasured
 from benchmarks._harness import Asked, Options, Report
@@ -25,6 +27,7 @@ class Rows(NamedTuple):
     draws: int
 
 
+COLUMNS = [*BASELINES, *OURS]
 FULL = (Rows(None, 1), Rows(1_000, 3), Rows(100, 3))
 QUICK = (Rows(1_000, 1),)
 HEADLINE = "blend"  # the column that something is asked of
