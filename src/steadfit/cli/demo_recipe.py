@@ -89,24 +89,24 @@ class DemoRun(NamedTuple):
     saved: SavedModel
 
 
-def language_model_corpus(reviews: Corpus, size: DemoSize, seed: int) -> Corpus:
-    """Return what the language model may read: reviews of `train` only.
+def texts_of_train(reviews: Corpus, count: int, seed: int) -> Corpus:
+    """Return what a language model may read: some reviews of `train`.
 
     Neither a test review nor another review of a test set's film is among them.
     """
     train = reviews.filter_by_folder(include=["train"])
-    return train.select(_sample_rows(range(len(train)), size.lm_reviews, seed))
+    return train.select(sample_rows(range(len(train)), count, seed))
 
 
-def classifier_corpus(reviews: Corpus, size: DemoSize, seed: int) -> Corpus:
+def labelled_and_judged(reviews: Corpus, labelled: int, judged: int, seed: int) -> Corpus:
     """Return labelled reviews of `train` to learn from and of `test` to be judged by."""
-    labelled = reviews.split_by_folder(train="train", valid="test").label_from_folder(CLASSES)
-    assert labelled.split is not None
+    every = reviews.split_by_folder(train="train", valid="test").label_from_folder(CLASSES)
+    assert every.split is not None
     chosen: list[int] = []
-    for side, count in ((TRAIN, size.labelled_reviews), (VALID, size.test_reviews)):
-        rows = [row for row, name in enumerate(labelled.split) if name == side]
-        chosen += _sample_rows(rows, count, seed)
-    return labelled.select(chosen)
+    for side, count in ((TRAIN, labelled), (VALID, judged)):
+        rows = [row for row, name in enumerate(every.split) if name == side]
+        chosen += sample_rows(rows, count, seed)
+    return every.select(chosen)
 
 
 class Demo:
@@ -121,8 +121,8 @@ class Demo:
         checkpoints: Path | None = None,
     ) -> None:
         self.size, self.seed, self.out = size, seed, out
-        self.texts = language_model_corpus(reviews, size, seed)
-        self.labelled = classifier_corpus(reviews, size, seed)
+        self.texts = texts_of_train(reviews, size.lm_reviews, seed)
+        self.labelled = labelled_and_judged(reviews, size.labelled_reviews, size.test_reviews, seed)
         self.history = History()
         self._checkpoints = checkpoints
 
@@ -194,7 +194,7 @@ class Demo:
         how: ClassifierSettings,
         metrics: dict[str, float],
     ) -> SavedModel:
-        rows = _sample_rows(reading.store.rows(VALID).tolist(), DOCUMENTS, self.seed)
+        rows = sample_rows(reading.store.rows(VALID).tolist(), DOCUMENTS, self.seed)
         found = int8_deviation(model, (reading.store[row].tolist() for row in rows))
         details = {
             "seed": self.seed,
@@ -225,6 +225,7 @@ def _bf16() -> bool:
     return has_fast_bf16(torch.device("cpu"))
 
 
-def _sample_rows(rows: Sequence[int], count: int, seed: int) -> list[int]:
+def sample_rows(rows: Sequence[int], count: int, seed: int) -> list[int]:
+    """Return so many rows drawn at random, sorted; all of them where there are fewer."""
     order = np.random.default_rng(seed).permutation(len(rows))[:count]
     return sorted(rows[place] for place in order)
