@@ -39,6 +39,35 @@ def read_json(path: str | Path, advice: str) -> dict[str, Any]:
     return content
 
 
+def read_format(file: Path, format: str, newest: int, what: str, advice: str) -> dict[str, Any]:
+    """Return the configuration of a folder that is in a format of ours, and not in a newer one.
+
+    Args:
+        file: the configuration.
+        format: the name that stands in it.
+        newest: the latest version that can be read.
+        what: what such a folder holds, for messages.
+        advice: ends them.
+
+    Raises:
+        FileFormatError: as `read_json`; another format, a version that is no number, or newer.
+    """
+    config = read_json(file, advice)
+    if config.get("format") != format:
+        raise FileFormatError(f"{file} is not the configuration of {what}. {advice}")
+    version: Any = config.get("format_version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise FileFormatError(
+            f"{file}: format_version is {version!r}; it is a whole number. {advice}"
+        )
+    if version > newest:
+        raise FileFormatError(
+            f"{file.parent} was written in format {version}, newer than this version reads "
+            f"({newest}). Install a newer Steadfit."
+        )
+    return config
+
+
 def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return `content` with a checksum of all of it."""
     return {**content, CHECKSUM: checksum(content)}

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from steadfit.core.atomic import atomic_folder, write_json
 from steadfit.core.errors import DataError, FileFormatError
-from steadfit.core.json_files import is_sealed, may_be_replaced, read_json, sealed
+from steadfit.core.json_files import is_sealed, may_be_replaced, read_format, sealed
 from steadfit.files.model_config import are_classes
 from steadfit.files.tensors import file_digest, load_tensors, save_tensors
 from steadfit.linear.model import LinearModel
@@ -98,15 +98,7 @@ def _model(config: dict[str, Any], tensors: dict[str, Tensor]) -> LinearModel:
 
 
 def _read_config(file: Path) -> dict[str, Any]:
-    config = read_json(file, _ADVICE)
-    if config.get("format") != FORMAT:
-        raise FileFormatError(f"{file} is not of a linear model. {_ADVICE}")
-    version: Any = config.get("format_version")
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise FileFormatError(
-            f"{file.parent} was written in format {version}, newer than this version reads "
-            f"({FORMAT_VERSION}). Install a newer Steadfit."
-        )
+    config = read_format(file, FORMAT, FORMAT_VERSION, "a linear model", _ADVICE)
     if not (
         is_sealed(config)
         and are_classes(config.get("classes"))

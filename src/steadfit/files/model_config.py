@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from steadfit.core.errors import DataError, FileFormatError
-from steadfit.core.json_files import is_sealed, read_json
+from steadfit.core.json_files import is_sealed, read_format
 from steadfit.files.compact import NUMBERS
 from steadfit.models.config import AWDLSTMConfig
 
@@ -28,17 +28,7 @@ def read_config(file: Path, kind: Kind | None = None) -> dict[str, Any]:
     Raises:
         FileFormatError: it is of something else, of a newer format or of another kind.
     """
-    config = read_json(file, ADVICE)
-    if config.get("format") != FORMAT:
-        raise FileFormatError(f"{file} is not the configuration of a Steadfit model.")
-    version: Any = config.get("format_version")
-    if not _is_count(version):
-        raise FileFormatError(f"{file}: format_version is {version!r}; it is a whole number.")
-    if version > FORMAT_VERSION:
-        raise FileFormatError(
-            f"{file.parent} was written in format {version}, newer than this version reads "
-            f"({FORMAT_VERSION}). Install a newer Steadfit."
-        )
+    config = read_format(file, FORMAT, FORMAT_VERSION, "a Steadfit model", ADVICE)
     if config.get("kind") not in KINDS:
         raise FileFormatError(
             f"{file}: kind is {config.get('kind')!r}; accepted are {', '.join(KINDS)}."

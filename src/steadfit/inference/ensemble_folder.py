@@ -7,7 +7,7 @@ from typing import Any
 
 from steadfit.core.atomic import atomic_folder, write_json, write_text
 from steadfit.core.errors import DataError, FileFormatError
-from steadfit.core.json_files import is_sealed, may_be_replaced, read_json, sealed
+from steadfit.core.json_files import is_sealed, may_be_replaced, read_format, sealed
 from steadfit.files.compact import Numbers
 from steadfit.files.linear_folder import load_linear, save_linear
 from steadfit.files.model_folder import SavedModel, load_model, save_model
@@ -114,15 +114,7 @@ def _alone(saved: SavedModel, engine: str) -> Ensemble:
 
 
 def _read_config(file: Path) -> dict[str, Any]:
-    config = read_json(file, _ADVICE)
-    if config.get("format") != FORMAT:
-        raise FileFormatError(f"{file} is not of a classifier. {_ADVICE}")
-    version: Any = config.get("format_version")
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise FileFormatError(
-            f"{file.parent} was written in format {version}, newer than this version reads "
-            f"({FORMAT_VERSION}). Install a newer Steadfit."
-        )
+    config = read_format(file, FORMAT, FORMAT_VERSION, "a classifier", _ADVICE)
     names = config.get("networks")
     known = isinstance(names, list) and set(names) <= set(DIRECTIONS.values())
     if not is_sealed(config) or not known or not isinstance(config.get("details"), dict):
