@@ -15,7 +15,7 @@ from steadfit.data.lm_stream import LanguageModelStream
 from steadfit.data.prepare import prepare_tokens
 from steadfit.files.compact import Numbers
 from steadfit.files.model_folder import SavedModel, save_model
-from steadfit.files.transfer import Pretrained, load_language_model
+from steadfit.files.transfer import Pretrained, load_language_model, read_pretrained
 from steadfit.kernels.precision import has_fast_bf16
 from steadfit.models.config import LANGUAGE_MODEL_DEFAULTS, AWDLSTMConfig
 from steadfit.models.language_model import LanguageModel
@@ -28,6 +28,7 @@ from steadfit.training.evaluation import evaluate
 from steadfit.training.history import History
 from steadfit.training.objective import LanguageModelObjective
 from steadfit.training.penalty_terms import Penalties
+from steadfit.training.sampled_softmax import SampledSoftmax
 from steadfit.training.stages import Stages
 from steadfit.training.state import FitPlan
 
@@ -53,6 +54,9 @@ class Pretraining:
         numbers: how the weights are stored.
         seed: of weights, order and masks.
         glove: begin with GloVe's vectors in the first columns of the embedding.
+        sampled: train against a part of the vocabulary at a time (`SampledSoftmax`).
+        start: begin with the weights of another language model, a name or a folder, whatever
+            direction it reads in.
     """
 
     tokenizer: str = "words"
@@ -73,13 +77,16 @@ class Pretraining:
     numbers: Numbers = "int8"
     seed: int = 0
     glove: bool = False
+    sampled: bool = False
+    start: str | None = None
 
     def settings(self) -> dict[str, Any]:
         """Return plain values, without what is not used: runs from before it was known count."""
         values = asdict(self)
-        if not self.glove:
-            del values["glove"]
-        return values
+        return {name: v for name, v in values.items() if v or name not in _LATER}
+
+
+_LATER = ("glove", "sampled", "start")
 
 
 def pretrain(
@@ -99,7 +106,14 @@ def pretrain(
     model = LanguageModel(config, generator_on(None, how.seed))
     if how.glove:
         fill_from_glove(model.encoder.embedding.weight, vocab)
-    objective = LanguageModelObjective(model, Penalties(how.alpha, how.beta, how.beta_norm))
+    if how.start is not None:
+        start = read_pretrained(how.start)
+        load_language_model(model, vocab, start, start.saved.backwards)
+    sampled = None
+    if how.sampled:
+        sampled = SampledSoftmax(store.token_counts(store.rows(TRAIN), len(vocab)))
+    penalties = Penalties(how.alpha, how.beta, how.beta_norm)
+    objective = LanguageModelObjective(model, penalties, sampled)
     bf16 = has_fast_bf16(torch.device("cpu"))
     plan = FitPlan(how.epochs, how.lr, moms=(0.8, 0.7), bf16=bf16, clip=0.25, seed=how.seed)
     history = History()

@@ -27,6 +27,7 @@ LEVERS: dict[str, Pretraining] = {
     "64 rows": replace(_BASE, rows=64),
     "two layers": replace(_BASE, n_layers=2),
     "dropouts × 0.1": replace(_BASE, drop_mult=0.1),
+    "sampled softmax": replace(_BASE, sampled=True),
 }
 ARMS: dict[str, Pretraining] = {
     "no penalty": replace(_BASE, alpha=0.0, beta=0.0),

@@ -255,3 +255,9 @@ def test_a_store_without_tokens_opens(tmp_path: Path) -> None:
     store = write_store(tmp_path / "store", [[], []], vocab_size=8)
     assert [document.tolist() for document in store] == [[], []]
     assert len(write_store(tmp_path / "none", [], vocab_size=8)) == 0
+
+
+def test_tokens_are_counted_over_the_documents_asked_for(folder: Path) -> None:
+    store = TokenStore.open(folder)
+    assert store.token_counts(np.array([0, 3]), 9).tolist() == [0, 0, 2, 0, 0, 1, 1, 3, 0]
+    assert store.token_counts(np.array([], np.int64), 3).tolist() == [0, 0, 0]

@@ -20,6 +20,7 @@ from steadfit.data.store_writer import PARTS, StoreWriter
 from steadfit.text.compact import compact
 
 _BLOCK = 1 << 20  # ids looked at together
+_COUNTED = 1_000  # documents at a time
 
 
 class TokenStore:
@@ -124,6 +125,14 @@ class TokenStore:
         if isinstance(self.labels, LabelSets):
             return self.labels.counts(rows)
         return np.bincount(self.labels[rows], minlength=classes).astype(np.int64, copy=False)
+
+    def token_counts(self, rows: NDArray[Any], tokens: int) -> NDArray[np.int64]:
+        """Return how often each of so many tokens stands in some documents, `(tokens,)`."""
+        found = np.zeros(tokens, np.int64)
+        for first in range(0, len(rows), _COUNTED):
+            ids = np.concatenate([self[row] for row in rows[first : first + _COUNTED].tolist()])
+            found += np.bincount(ids, minlength=tokens)
+        return found
 
     def let_go(self) -> None:
         """Give back the memory of what was read so far; it is read again when it is looked at.

@@ -15,6 +15,7 @@ from steadfit.models.outputs import DocumentWindow, State, detach_state
 from steadfit.training.class_loss import ClassLoss
 from steadfit.training.devices import device_of
 from steadfit.training.penalty_terms import Penalties, PenaltyTally, Sizes
+from steadfit.training.sampled_softmax import SampledSoftmax
 
 
 class StepResult(NamedTuple):
@@ -40,12 +41,25 @@ class Scores(NamedTuple):
 
 
 class LanguageModelObjective(nn.Module):
-    """Cross-entropy of the next word, in nats a token, with penalties on the last layer."""
+    """Cross-entropy of the next word, in nats a token, with penalties on the last layer.
 
-    def __init__(self, model: LanguageModel, penalties: Penalties) -> None:
+    Args:
+        model: what trains.
+        penalties: on its states.
+        sampled: takes the place of the whole softmax in training, whose loss is then an estimate;
+            judging takes the whole one all the same.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        penalties: Penalties,
+        sampled: SampledSoftmax | None = None,
+    ) -> None:
         super().__init__()
         self.model = model
         self.penalties = penalties
+        self.sampled = sampled
 
     def sizes(self, batch: LMBatch) -> Sizes:
         """Return over how much this batch's means are taken."""
@@ -64,7 +78,10 @@ class LanguageModelObjective(nn.Module):
         `generator` draws the dropout masks; None is PyTorch's own.
         """
         out = self.model(batch.inputs, state, generator)
-        loss = self.model.loss(out.dropped, batch.targets)
+        if self.sampled is None:
+            loss = self.model.loss(out.dropped, batch.targets)
+        else:
+            loss = self.sampled(self.model.decoder, out.dropped, batch.targets, generator)
         rows, _, units = out.hidden.shape
         tally = PenaltyTally(self.penalties, rows, units, out.hidden.device)
         tally.add(out.hidden, out.dropped)
@@ -78,7 +95,7 @@ class LanguageModelObjective(nn.Module):
 
     def settings(self) -> dict[str, Any]:
         """Return what decides how a step goes beside the penalties, as plain JSON values."""
-        return {}
+        return {} if self.sampled is None else {"sampled": self.sampled.settings()}
 
 
 class ClassifierObjective(nn.Module):
