@@ -4,25 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from steadfit.cli.explain import explained
-from tests.cli.conftest import Run, ensemble, refused, reviews
-
-
-@pytest.mark.parametrize("weight", [1.0, 0.25])
-def test_the_probability_is_the_one_predicted(weight: float) -> None:
-    model = ensemble(weight=weight)
-    found = explained(model, "a great film with a dull plot", "pos")
-    wanted = model.probabilities(["a great film with a dull plot"])[0, 1]
-    assert found.probability == pytest.approx(wanted, abs=1e-6)
-    assert found.method == ("occlusion" if weight < 1 else "integrated-gradients")
-
-
-def test_words_the_mixture_learned_stand_on_their_side() -> None:
-    found = explained(ensemble(weight=0.0), "great film and awful plot", "pos")
-    weight = {place.text: place.weight for place in found.places()}
-    assert weight["great"] > 0 > weight["awful"]
+from tests.cli.conftest import Run, refused, reviews
 
 
 def test_a_text_a_file_and_a_row_are_explained_alike(

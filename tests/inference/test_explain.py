@@ -172,3 +172,32 @@ def test_what_cannot_be_explained_is_refused(trained: Predictor) -> None:
         explain(trained, 3)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="3 classes"):
         explain_function(lambda texts: [[0.5, 0.5]] * len(texts), "good", ["a", "b", "c"])
+
+
+def test_classes_may_be_of_any_kind_and_one_of_them_is_asked_for_as_it_is() -> None:
+    def first(texts: list[str]) -> list[list[float]]:
+        return [[0.9, 0.1] if "good" in text else [0.2, 0.8] for text in texts]
+
+    for classes in (np.array([0, 1]), [0, 1], ("0", "1")):
+        for label in (1, np.int64(1), "1"):
+            found = explain_function(first, "good film", classes, label)
+            assert type(found.label) is str
+            assert found.label == "1"
+            assert found.places()[0].weight < 0 == found.places()[1].weight
+    with pytest.raises(DataError, match="label is 2; the classes are '0', '1'"):
+        explain_function(first, "good", [0, 1], 2)
+
+
+def test_words_that_are_alike_are_occluded_together_where_readings_allow_it() -> None:
+    def any_good(texts: list[str]) -> list[list[float]]:
+        return [[0.1, 0.9] if "good" in text.lower() else [0.6, 0.4] for text in texts]
+
+    text = "Good film, good plot"
+    assert set(explain_function(any_good, text, ["a", "b"], "b").weights) == {0.0}
+    found = explain_function(any_good, text, ["a", "b"], "b", alike=True)
+    whole = np.log(0.9 / 0.1) - np.log(0.4 / 0.6)
+    assert found.weights == pytest.approx([whole / 2, 0, 0, whole / 2, 0])
+    assert found.widths == (2, 1, 1, 2, 1)
+    many = " ".join(f"w{n}" for n in range(200))  # more than readings: by window, as without
+    found = explain_function(any_good, many, ["a", "b"], readings=64, alike=True)
+    assert max(found.widths) > 1

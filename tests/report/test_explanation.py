@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -70,8 +71,10 @@ def test_a_hostile_text_stays_text() -> None:
         page = Page(source)
         assert {tag for tag, _ in page.tags} <= {
             "html", "head", "meta", "title", "style", "body", "h1", "p", "span", "table",
-            "caption", "thead", "tbody", "tr", "th", "td",
+            "caption", "thead", "tbody", "tr", "th", "td", "a",
         }  # fmt: skip
+        links = [attrs["href"] for tag, attrs in page.tags if tag == "a"]
+        assert all(link and link.startswith("#at") for link in links)  # to places of this page
         assert all(not name.startswith("on") for _, attrs in page.tags for name in attrs)
         assert "<script>alert(1)</script>" in page.text
         assert not {"\x1b", "\u202e", "\ud800"} & set(source)
@@ -104,6 +107,13 @@ def test_tokens_of_one_place_are_one_word() -> None:
     assert "off by 0.004" in text.plain
 
 
+def test_what_would_be_shown_as_nothing_is_in_no_table() -> None:
+    found = made("good film plot", 1.0, 4e-4, -1e-16)
+    assert [row["text"] for row in top_rows(found)] == ["good"]
+    assert "<td" in explanation_html(found)
+    assert "Most against" not in explanation_html(found)
+
+
 def test_a_terminal_shows_sides_without_colour_too() -> None:
     text = explanation_text(made("good bad film", 2.0, -2.0, 0.0))
     words = {text.plain[s.start : s.end]: str(s.style) for s in text.spans}
@@ -132,6 +142,20 @@ def test_of_a_long_text_the_surroundings_of_the_top_words_are_printed() -> None:
     assert "[…]" in plain
     assert "w4000" not in plain
     assert len(plain) < 2_000
+
+
+@pytest.mark.parametrize("length", [3, 1_000])
+def test_links_lead_from_the_tables_to_the_words_and_tables_of_a_long_text_come_first(
+    length: int,
+) -> None:
+    weights = [0.0] * length
+    weights[length - 1], weights[1] = 1.0, -1.0
+    source = explanation_html(made(" ".join(f"w{i}" for i in range(length)), *weights))
+    page = Page(source)
+    assert (source.index("<table>") < source.index('<p class="text"')) is (length > 400)
+    word_at = dict(re.findall(r'<span id="(at\d+)"[^>]*>([^<]*)<', source))
+    linked = [word_at[(attrs["href"] or "")[1:]] for tag, attrs in page.tags if tag == "a"]
+    assert linked == [f"w{length - 1}", "w1"]
 
 
 def test_an_empty_text_is_shown() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -11,11 +11,7 @@ from steadfit.cli.model_folder import read_classifier
 from steadfit.cli.places import refuse_existing
 from steadfit.core.console import say
 from steadfit.core.errors import DataError
-from steadfit.inference.ensemble import Ensemble
-from steadfit.inference.explain import explain, explain_function
-from steadfit.inference.explanation import Explanation
-from steadfit.inference.predictor import Predictor
-from steadfit.models.classifier import TextClassifier
+from steadfit.inference.explain_ensemble import explain_ensemble
 from steadfit.report.explanation import render_html, render_terminal
 from steadfit.text.fields import join_fields
 from steadfit.text.file_texts import read_text
@@ -65,24 +61,7 @@ def run_explain(
     if html is not None:
         refuse_existing(html, overwrite)
     text = wanted.read(folder)
-    found = explained(read_classifier(folder, "float32"), text, label)
+    found = explain_ensemble(read_classifier(folder, "float32"), text, label)
     render_terminal(found)
     if html is not None:
         say(f"wrote {render_html(found, html)}")
-
-
-def explained(model: Ensemble, text: str, label: str | None = None) -> Explanation:
-    """Return what moves a classifier as a whole: its one network by gradients, else by occlusion.
-
-    Of two networks, or a network with a linear model, no part decides alone; each reading then
-    asks all of them.
-    """
-    if len(model.networks) > 1 or model.linear is not None:
-        return explain_function(model.probabilities, text, model.classes, label)
-    (saved,) = model.networks
-    assert isinstance(saved.model, TextClassifier)
-    reader = Predictor(saved.model, saved.tokenizer, saved.classes, saved.backwards, "float32")
-    found = explain(reader, text, label)
-    # The temperature moves no word to another side; the probability is to be the one predicted.
-    row = model.probabilities([text])[0]
-    return replace(found, probability=float(row[model.classes.index(found.label)]))

@@ -134,7 +134,7 @@ def explain(
     text: Text = None,
     of_class: Annotated[
         str | None,
-        typer.Option("--class", help="Class to explain.", show_default="the likeliest"),
+        typer.Option("--class", help="Class to explain.", show_default="the one predicted"),
     ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", help="Write a page with coloured words.")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -13,9 +14,16 @@ from numpy.typing import ArrayLike
 
 from steadfit.core.errors import DataError
 from steadfit.inference.engines import Engine
+from steadfit.inference.ensemble import tempered
 from steadfit.inference.explanation import Explanation
 from steadfit.inference.integrated_gradients import STEPS, integrated_gradients
-from steadfit.inference.occlusion import READINGS, occluded_ids, occluded_text, occlusion
+from steadfit.inference.occlusion import (
+    READINGS,
+    occluded_everywhere,
+    occluded_ids,
+    occluded_text,
+    occlusion,
+)
 from steadfit.inference.predictor import Predictor, class_probabilities
 from steadfit.text.spans import Span, token_spans
 
@@ -33,6 +41,7 @@ def explain(
     label: str | None = None,
     method: str = "auto",
     readings: int = READINGS,
+    scale: float = 1.0,
 ) -> Explanation:
     """Weigh each token of a text by how much it speaks for a label.
 
@@ -48,6 +57,7 @@ def explain(
             2,000 tokens, the second for longer ones. Gradients take 32 points of the path, and
             twice as many, to 256, while the weights do not add up to two per cent.
         readings: texts that occlusion may read.
+        scale: of the logits: one over the temperature, where probabilities are tempered.
 
     Raises:
         DataError: no such label or method, or as `Predictor.predict` and `occlusion`.
@@ -60,7 +70,8 @@ def explain(
     engine = Engine(predictor.model, "float32")
 
     def probabilities(documents: list[Sequence[int]]) -> ArrayLike:
-        return torch.cat(list(class_probabilities(engine, documents))).double().numpy()
+        found = torch.cat(list(class_probabilities(engine, documents))).double().numpy()
+        return tempered(found, scale, predictor.model.multi_label) if scale != 1 else found
 
     # A predictor refuses a model in training mode; asked for one text, it says so.
     predictor.probabilities([])
@@ -73,7 +84,7 @@ def explain(
         found = occlusion(probabilities, occluded_ids(ids), len(ids), target, readings)
         weights, widths = found.weights.tolist(), found.widths.tolist()
     else:
-        weights, gap = _gradients(predictor, ids, target)
+        weights, gap = _gradients(predictor, ids, target, scale)
     turn = slice(None, None, -1 if predictor.backwards else 1)
     return Explanation(
         text,
@@ -91,10 +102,11 @@ def explain(
 def explain_function(
     probabilities: Callable[[list[str]], ArrayLike],
     text: str,
-    classes: Sequence[str],
-    label: str | None = None,
+    classes: Iterable[object],
+    label: object = None,
     spans: Sequence[Span] | None = None,
     readings: int = READINGS,
+    alike: bool = False,
 ) -> Explanation:
     """Weigh the words of a text for any function from texts to probabilities, by occlusion.
 
@@ -104,53 +116,72 @@ def explain_function(
     Args:
         probabilities: gives `(texts, classes)`; an empty text must be accepted, too.
         text: of any length.
-        classes: names of the columns.
+        classes: names of the columns, such as the `classes_` of an estimator.
         label: one of `classes`; None is the likeliest.
         spans: what is occluded together, in the order of the text, without overlap. None is words
             and runs of other signs; for languages without spaces give those of a tokenizer.
         readings: texts that may be given to the function.
+        alike: occlude a word everywhere it stands, where there are readings enough for all words.
+            A model that counts a word once, such as NBSVM, misses neither of two.
 
     Raises:
         DataError: no such label, spans that are not as described, or as `occlusion`.
     """
+    names = [str(name) for name in classes]
     places = [one.span() for one in _WORD.finditer(text)] if spans is None else list(spans)
     ends = [0, *(place for span in places for place in span), len(text)]
     if any(a > b for a, b in pairwise(ends)):
         raise DataError("The spans overlap, or lie outside of the text; give them in its order.")
     row = np.asarray(probabilities([text]), dtype=np.float64)
-    if row.shape != (1, len(classes)):
+    if row.shape != (1, len(names)):
         raise DataError(
-            f"The function returned {row.shape} for one text and {len(classes)} classes; accepted "
-            f"is (1, {len(classes)})."
+            f"The function returned {row.shape} for one text and {len(names)} classes; accepted "
+            f"is (1, {len(names)})."
         )
-    target = _class(label, classes, row[0])
-    found = occlusion(probabilities, occluded_text(text, places), len(places), target, readings)
+    target = _class(label, names, row[0])
+    together = [[number] for number in range(len(places))]
+    without = occluded_text(text, places)
+    if alike and len(words := _alike(text, places)) < readings:
+        together = words
+        without = occluded_everywhere(text, [[places[number] for number in one] for one in words])
+    found = occlusion(probabilities, without, len(together), target, readings)
+    weights, widths = np.zeros(len(places)), np.zeros(len(places), dtype=np.int64)
+    for numbers, weight, width in zip(together, found.weights, found.widths, strict=True):
+        weights[numbers], widths[numbers] = weight / len(numbers), width * len(numbers)
     return Explanation(
         text,
-        classes[target],
+        names[target],
         found.probability,
         "occlusion",
         tuple(text[begin:end] for begin, end in places),
         tuple(places),
-        tuple(found.weights.tolist()),
-        tuple(found.widths.tolist()),
+        tuple(weights.tolist()),
+        tuple(widths.tolist()),
     )
 
 
-def _class(label: str | None, classes: Sequence[str], row: np.ndarray) -> int:
+def _alike(text: str, places: Sequence[Span]) -> list[list[int]]:
+    """Return the numbers of places by their words, whatever the case."""
+    numbers: defaultdict[str, list[int]] = defaultdict(list)
+    for number, (begin, end) in enumerate(places):
+        numbers[text[begin:end].casefold()].append(number)
+    return list(numbers.values())
+
+
+def _class(label: object, classes: Sequence[str], row: np.ndarray) -> int:
     if label is None:
         return int(row.argmax())
-    if label not in classes:
+    if str(label) not in classes:
         raise DataError(f"label is {label!r}; the classes are {', '.join(map(repr, classes))}.")
-    return list(classes).index(label)
+    return list(classes).index(str(label))
 
 
 def _gradients(
-    predictor: Predictor, ids: Sequence[int], target: int
+    predictor: Predictor, ids: Sequence[int], target: int, scale: float
 ) -> tuple[list[float], float | None]:
     steps = STEPS
     while True:
-        found = integrated_gradients(predictor.model, ids, target, steps)
+        found = integrated_gradients(predictor.model, ids, target, steps, scale)
         allowed = TOLERANCE * max(1.0, math.fabs(found.log_odds - found.baseline))
         if math.fabs(found.gap) <= allowed or steps >= MOST_STEPS:
             return found.weights.tolist(), found.gap

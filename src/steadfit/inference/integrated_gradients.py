@@ -40,7 +40,11 @@ class IntegratedGradients(NamedTuple):
 
 
 def integrated_gradients(
-    model: TextClassifier, ids: Sequence[int], target: int, steps: int = STEPS
+    model: TextClassifier,
+    ids: Sequence[int],
+    target: int,
+    steps: int = STEPS,
+    scale: float = 1.0,
 ) -> IntegratedGradients:
     """Weigh each token of a document by the gradients along a path to it.
 
@@ -62,6 +66,7 @@ def integrated_gradients(
         ids: in the order in which the model reads them.
         target: the class.
         steps: points of the path; each costs about four readings.
+        scale: of the logits.
 
     Raises:
         DataError: no tokens or steps, no such class, or a model in training mode.
@@ -76,7 +81,7 @@ def integrated_gradients(
     with torch.autocast(device.type, enabled=False), torch.inference_mode(False):
         tokens = torch.tensor(list(ids), device=device)
         embedded = model.encoder.embedding.weight.detach()[tokens]
-        reader = _Reader(model, embedded, target)
+        reader = _Reader(model, embedded, target, scale)
         nodes = torch.tensor((places + 1) / 2, dtype=embedded.dtype, device=device)
         weights = torch.zeros(len(ids), dtype=torch.float64, device=device)
         for start in range(0, steps, ROWS):
@@ -92,10 +97,11 @@ def integrated_gradients(
 class _Reader:
     """Reads a document whose embeddings are multiplied by each of some numbers, there and back."""
 
-    def __init__(self, model: TextClassifier, embedded: Tensor, target: int) -> None:
+    def __init__(self, model: TextClassifier, embedded: Tensor, target: int, scale: float) -> None:
         self._model = model
         self._embedded = embedded  # (time, features)
         self._target = target
+        self._scale = scale
         self._layers = [
             # Without gradients of their own, so that none is computed for them.
             LSTMWeights(*(weight.detach() for weight in layer_weights(layer)))
@@ -173,7 +179,7 @@ class _Reader:
     def _score(self, pooled: Tensor) -> Tensor:
         """Return the log-odds of the target, `(rows,)`."""
         with torch.set_grad_enabled(pooled.requires_grad):
-            logits: Tensor = self._model.head(pooled)
+            logits: Tensor = self._scale * self._model.head(pooled)
             chosen = logits[:, self._target]
             if self._model.multi_label:  # each class has a probability of its own
                 return chosen

@@ -118,6 +118,19 @@ def occluded_text(text: str, spans: Sequence[Span]) -> Callable[[int, int], str]
     return without
 
 
+def occluded_everywhere(text: str, words: Sequence[Sequence[Span]]) -> Callable[[int, int], str]:
+    """Return a `without` that writes a space in each place of a word; spans do not overlap."""
+
+    def without(begin: int, end: int) -> str:
+        parts, written = [], 0
+        for first, last in sorted(span for word in words[begin:end] for span in word):
+            parts += [text[written:first], " "]
+            written = last
+        return "".join([*parts, text[written:]])
+
+    return without
+
+
 class _Score(Generic[Document]):
     """Probability and log-odds of one class in documents without some of their tokens."""
 

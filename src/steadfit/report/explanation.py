@@ -19,8 +19,10 @@ if TYPE_CHECKING:  # it is given, not made here
 
 TOP = 10
 LEVELS = 5
+LEAST = 0.0005  # what a table would show as nothing is not in it
 PALE = 0.05  # of the largest weight: below it a word has no colour
-SHORT = 400  # places; of longer texts a terminal shows the surroundings of the top ones
+SHORT = 400  # places; of longer texts a terminal shows the surroundings of the top ones, and a
+# page begins with the tables
 AROUND = 8  # places on each side
 
 _UNSAFE = re.compile(
@@ -39,6 +41,7 @@ body{font:1rem/1.7 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding
 .for{text-decoration:underline solid 2px}.against{text-decoration:underline dotted 2px}
 table{border-collapse:collapse;margin:1rem 0}
 th,td{text-align:left;padding:.15rem .8rem;border-bottom:1px solid #8888}
+td a{color:inherit}:target{outline:3px solid}
 td.number{text-align:right;font-variant-numeric:tabular-nums}
 """
 
@@ -57,8 +60,9 @@ def explanation_html(explanation: Explanation) -> str:
     """Return a page: the text with its words marked, and the tables of the top ones.
 
     Words for the label are blue and underlined, those against it orange and dotted; each has its
-    number as title and as description for screen readers, and the top ones stand in tables. The
-    text is another's: nothing in it can be more than text, and the page loads and runs nothing.
+    number as title and as description for screen readers, and the top ones stand in tables, from
+    which links lead to their places; before the text, where it is long. The text is another's:
+    nothing in it can be more than text, and the page loads and runs nothing.
     """
     label = _escaped(explanation.label)
     places = explanation.places()
@@ -71,7 +75,10 @@ def explanation_html(explanation: Explanation) -> str:
     parts = []
     for piece, place in _pieces(explanation.text, places):
         parts.append(_escaped(piece) if place is None else _marked(piece, place, strongest))
-    above, below = explanation.top(TOP)
+    above, below = _top(explanation, TOP)
+    text = f'<p class="text" dir="auto">{"".join(parts)}</p>\n'
+    tables = _table(f"Most for {label}", above) + _table(f"Most against {label}", below)
+    body = tables + text if len(places) > SHORT else text + tables
     return f"""<!DOCTYPE html>
 <html lang="und"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
@@ -83,8 +90,7 @@ def explanation_html(explanation: Explanation) -> str:
 <p>{_escaped(_sentence(explanation))}</p>
 <p><span class="for l3">Underlined, blue</span>: for {label}.
 <span class="against l3">Dotted, orange</span>: against it. The stronger, the more it weighs.</p>
-<p class="text" dir="auto">{"".join(parts)}</p>
-{_table(f"Most for {label}", above)}{_table(f"Most against {label}", below)}</body></html>
+{body}</body></html>
 """
 
 
@@ -114,12 +120,20 @@ def render_terminal(explanation: Explanation, file: TextIO | None = None) -> Non
 
 def top_rows(explanation: Explanation, count: int = TOP) -> list[dict[str, Value]]:
     """Return the words most for the label and most against it, as rows of `print_table`."""
-    above, below = explanation.top(count)
+    above, below = _top(explanation, count)
     return [
         {"text": _short(place), "weight": place.weight, "says": says}
         for says, part in (("for", above), ("against", below))
         for place in part
     ]
+
+
+def _top(explanation: Explanation, count: int) -> tuple[list[Place], list[Place]]:
+    above, below = (
+        [place for place in places if abs(place.weight) >= LEAST]
+        for places in explanation.top(count)
+    )
+    return above, below
 
 
 def explanation_text(explanation: Explanation) -> Text:
@@ -176,14 +190,19 @@ def _marked(piece: str, place: Place, strongest: float) -> str:
         number += f", a share of {place.width} tokens judged together"
     side = "for" if place.weight > 0 else "against"
     name = f' class="{side} l{level}"' if level else ""
-    return f'<span{name} title="{number}" aria-description="{number}">{_escaped(piece)}</span>'
+    about = f'title="{number}" aria-description="{number}"'
+    return f'<span id="{_anchor(place)}"{name} {about}>{_escaped(piece)}</span>'
+
+
+def _anchor(place: Place) -> str:
+    return "" if place.span is None else f"at{place.span[0]}"
 
 
 def _table(caption: str, places: list[Place]) -> str:
     if not places:
         return ""
     rows = "".join(
-        f'<tr><td dir="auto">{_escaped(_short(place))}</td>'
+        f'<tr><td dir="auto">{_linked(place)}</td>'
         f'<td class="number">{place.weight:+.3f}</td></tr>\n'
         for place in places
     )
@@ -191,6 +210,11 @@ def _table(caption: str, places: list[Place]) -> str:
         f'<table><caption>{caption}</caption><thead><tr><th scope="col">words</th>'
         f'<th scope="col">weight (nats)</th></tr></thead><tbody>\n{rows}</tbody></table>\n'
     )
+
+
+def _linked(place: Place) -> str:
+    words = _escaped(_short(place))
+    return words if place.span is None else f'<a href="#{_anchor(place)}">{words}</a>'
 
 
 def _sentence(explanation: Explanation) -> str:
