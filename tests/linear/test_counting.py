@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
@@ -44,3 +44,25 @@ def test_counts_are_left_as_they_were() -> None:
 def test_where_nothing_is_left_to_count_that_is_said(texts: list[str]) -> None:
     with pytest.raises(DataError, match="nothing to count"):
         count_new(texts)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["ab", "cd", "ef", "gh", "ij", "kl", "mn"]), max_size=8),
+        max_size=8,
+    )
+)
+def test_what_stands_in_two_texts_is_counted_and_nothing_else(words: list[list[str]]) -> None:
+    texts = [" ".join(one) for one in words] + ["xy zz"] * 2_000
+    ngrams, counts = count_new(texts)
+    peer = CountVectorizer(ngram_range=(1, 2), min_df=2)
+    by_peer = peer.fit_transform(texts)
+    assert ngrams == peer.get_feature_names_out().tolist()
+    assert (counts != by_peer).nnz == 0
+
+
+def test_ngrams_that_share_a_place_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steadfit.linear.counting.hash", lambda _: 7, raising=False)
+    ngrams, _ = count_new(["one two", "two three", *["xy zz"] * 2_000])
+    assert ngrams == ["two", "xy", "xy zz", "zz"]

@@ -213,3 +213,20 @@ def test_numbers_that_make_no_model_are_refused(change: dict[str, Any], message:
     LinearModel(**fine)
     with pytest.raises(DataError, match=message):
         LinearModel(**{**fine, **change})
+
+
+def test_of_very_much_text_some_is_enough_evenly_from_each_class(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every third text, and the only one of its class."""
+    labels = ["a", "b"] * 30 + ["c"]
+    texts = [f"{label}{label} w{row:02}" for row, label in enumerate(labels)]
+    kept = [row for row in range(60) if row // 2 % 3 == 0] + [60]
+    monkeypatch.setattr("steadfit.linear.fit.CHARACTERS", sum(map(len, texts)) // 3)
+    found = fit_nbsvm(texts, labels)
+    assert "21 of 61 texts" in capsys.readouterr().out
+    monkeypatch.undo()
+    by_hand = fit_nbsvm([texts[row] for row in kept], [labels[row] for row in kept])
+    assert found.ngrams == by_hand.ngrams
+    assert (found.margins(texts) == by_hand.margins(texts)).all()
+    assert capsys.readouterr().out == ""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from steadfit.core.console import say
 from steadfit.core.errors import DataError
 from steadfit.linear.calibration import fit_scale, folds
 from steadfit.linear.counting import count_new, least_documents
@@ -22,6 +23,8 @@ class Solution(NamedTuple):
     bias: NDArray[np.float32]
 
 
+CHARACTERS = 50_000_000  # of texts that are learned from, at most
+
 # Counts (texts, n-grams), the class of each text (texts,) and the number of classes.
 Solver = Callable[[Any, NDArray[np.int64], int], Solution]
 
@@ -34,6 +37,9 @@ def fit_linear(
     calibrated: bool,
 ) -> LinearModel:
     """Return what `solve` learns from texts.
+
+    Memory is bounded: of texts with more than `CHARACTERS` together, some are left out, evenly from
+    each class, and a line says so. What is needed is some 15 bytes a character, 700 MB at most.
 
     Args:
         solve: learns from counts.
@@ -49,6 +55,10 @@ def fit_linear(
             each class, or something to count.
     """
     codes, names = _coded(texts, labels, classes)
+    rows = _enough(texts, codes)
+    if len(rows) < len(texts):
+        say(f"A linear model of words learns from {len(rows):,} of {len(texts):,} texts.")
+        texts, codes = [texts[row] for row in rows.tolist()], codes[rows]
     ngrams, counts = count_new(texts)
     idf, weights, bias = solve(counts, codes, len(names))
     scale = _scale(solve, counts, codes, len(names)) if calibrated else 1.0
@@ -59,6 +69,17 @@ def fit_linear(
     return LinearModel(tuple(names), tuple(ngrams), idf, weights, bias, scale)
 
 
+def _enough(texts: Sequence[str], codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return rows of texts that have about `CHARACTERS` together, at even steps in each class."""
+    share = CHARACTERS / max(CHARACTERS, sum(map(len, texts)))
+    kept = []
+    for code in np.unique(codes):
+        members = np.flatnonzero(codes == code)
+        count = max(1, round(share * len(members)))
+        kept.append(members[np.arange(count) * len(members) // count])
+    return np.sort(np.concatenate(kept))
+
+
 def _scale(solve: Solver, counts: Any, codes: NDArray[np.int64], classes: int) -> float:
     """Return the scale that fits margins of texts that were held out, part by part."""
     margins, answers = [np.zeros((0, classes))], [codes[:0]]
@@ -67,7 +88,8 @@ def _scale(solve: Solver, counts: Any, codes: NDArray[np.int64], classes: int) -
         # Without those held out, some n-grams would not have been counted.
         known = np.flatnonzero(learned.getnnz(axis=0) >= least_documents(len(codes)))
         if len(known):
-            solution = solve(learned[:, known], codes[~held_out], classes)
+            learned = learned[:, known]  # in place of the whole: two need twice the memory
+            solution = solve(learned, codes[~held_out], classes)
             margins.append(margins_of(counts[held_out][:, known], *solution))
             answers.append(codes[held_out])
     return fit_scale(np.concatenate(margins), np.concatenate(answers))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steadfit.linear.counting import features
+from steadfit.linear.counting import with_values
 from steadfit.linear.fit import Solution, fit_linear
 from steadfit.linear.model import LinearModel
 
@@ -34,14 +35,17 @@ def fit_nbsvm(
 def log_count_ratio(counts: Any, positive: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return r = log((p / ‖p‖₁) / (q / ‖q‖₁)) (n-grams,): Wang & Manning (2012), section 2.1.
 
-    p = 1 + the counts of an n-gram in the positive texts, q = 1 + those in the others.
+    p = 1 + in how many of the positive texts an n-gram occurs, q = 1 + the same of the others.
 
     Args:
-        counts: a sparse matrix (texts, n-grams).
+        counts: a sparse matrix (texts, n-grams); how often one occurs in a text does not count.
         positive: (texts,), which of them are of the class.
     """
-    p = 1 + np.asarray(counts[positive].sum(axis=0)).ravel()
-    q = 1 + np.asarray(counts[~positive].sum(axis=0)).ravel()
+    there = np.repeat(positive, np.diff(counts.indptr))
+    p, q = (
+        1.0 + np.bincount(counts.indices[side], minlength=counts.shape[1])
+        for side in (there, ~there)
+    )
     ratio: NDArray[np.float64] = np.log(p / p.sum()) - np.log(q / q.sum())
     return ratio
 
@@ -49,17 +53,20 @@ def log_count_ratio(counts: Any, positive: NDArray[np.bool_]) -> NDArray[np.floa
 def _solve(counts: Any, codes: NDArray[np.int64], classes: int) -> Solution:
     from sklearn.svm import LinearSVC
 
-    occurs = features(counts, None)
     columns, bias = [], []
     for code in [1] if classes == 2 else range(classes):
         positive = codes == code
-        ratio = log_count_ratio(occurs, positive)
+        ratio = log_count_ratio(counts, positive)
         # The solver visits the texts in a random order: a fixed one gives the same weights every
         # time.
         machine = LinearSVC(C=0.01, random_state=0)
-        machine.fit(occurs.multiply(ratio).tocsr(), positive)
+        machine.fit(with_values(counts, partial(_ratios, ratio)), positive)
         columns.append(machine.coef_[0] * ratio)
         bias.append(machine.intercept_[0])
     return Solution(
         None, np.column_stack(columns).astype(np.float32), np.array(bias, dtype=np.float32)
     )
+
+
+def _ratios(ratio: NDArray[np.float64], counts: Any) -> NDArray[np.float64]:
+    return ratio[counts.indices]
