@@ -64,13 +64,15 @@ def test_layers_count_every_weight_once(steadfit: Run, model: Path) -> None:
 
 @pytest.mark.parametrize(("flags", "close"), [((), 0), (("--float16",), 1e-2), (("--int8",), 5e-2)])
 def test_an_exported_copy_predicts_alike(
-    steadfit: Run, model: Path, tmp_path: Path, flags: tuple[str, ...], close: float
+    steadfit: Run, model: Path, table: Path, tmp_path: Path, flags: tuple[str, ...], close: float
 ) -> None:
     out = tmp_path / "out"
     ended = steadfit("export", model, "--out", out, *flags)
     assert ended.status == 0, ended
     first, second = (load_ensemble(one).probabilities(TEXTS) for one in (model, out))
     np.testing.assert_allclose(second, first, atol=close)
+    # The columns the model learned from are kept, so that no command need be told them.
+    assert steadfit("evaluate", out, table, "--against", model).status == 0
     assert "--overwrite" in refused(steadfit("export", model, "--out", out))
     assert steadfit("export", model, "--out", out, "--overwrite").status == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import namedtuple
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from steadfit.files.model_folder import load_model
 from steadfit.training.stages import Stage
 from tests.cli.conftest import Run, refused, reviews, write_csv
 
-SIZES = ("--base", "none", "--sizes", "emb_sz=8,n_hid=12,n_layers=2")
+SIZES = ("--pretrained", "none", "--sizes", "emb_sz=8,n_hid=12,n_layers=2")
 
 
 @pytest.fixture
@@ -33,7 +34,19 @@ def test_texts_of_several_kinds_become_a_model_folder(
     assert saved.backwards
     assert f"perplexity {saved.metrics['perplexity']:,}" in ended.out
     assert not (tmp_path / "lm.checkpoints").exists()
+    assert saved.details["data"]["from"] == "reviews.csv, more.txt"
+    assert saved.details["data"]["texts"] == 80
+    assert "reviews.csv, more.txt" in (out / "README.md").read_text(encoding="utf-8")
     assert "--overwrite" in refused(steadfit(*words))
+
+
+def test_a_disk_without_room_is_told_before_training(
+    steadfit: Run, texts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("steadfit.cli.room.shutil.disk_usage", lambda _: usage(9e9, 9e9, 1_000))
+    words = ("lm", *texts, "--text", "review", "--out", tmp_path / "lm")
+    assert "Nothing was begun" in refused(steadfit(*words, "--base", "none"))
 
 
 def test_an_interrupted_one_goes_on(

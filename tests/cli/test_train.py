@@ -186,7 +186,7 @@ def test_empty_texts_are_counted_and_not_all_may_be(
 ) -> None:
     with pytest.raises(AssertionError, match="it began to train"):
         train(changed(reviews(8), review=" "))
-    assert "8 labelled texts; 1 are empty" in capsys.readouterr().out
+    assert "8 labelled texts; 1 is empty" in capsys.readouterr().out
     rows = [{**row, "review": ""} for row in reviews(8)]
     assert "all texts are empty" in refused(train(rows))
 
@@ -334,6 +334,69 @@ def test_a_disk_without_room_is_told_before_training(
     message = refused(train(reviews(8)))
     assert "0.0 MB free" in message
     assert "Nothing was begun" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("metric", "bleu", "metric is 'bleu'; accepted are accuracy"),
+        ("metric", "f1:mixed", "with a class of 'neg', 'pos'"),
+        ("drop-mult", "-1", "drop_mult is -1.0"),
+        ("drop-mult", "9", "Lower drop_mult"),
+        ("label-smoothing", "1", "label_smoothing is 1.0"),
+        ("abstain-below", "1.5", "abstain_below is 1.5"),
+        ("sizes", "n_hid=0", "n_hid"),
+    ],
+)
+def test_what_is_used_last_is_refused_first(
+    train: Run, name: str, value: str, message: str
+) -> None:
+    assert message in refused(train(reviews(8), f"--{name}", value))
+
+
+def test_what_a_training_with_other_options_left_is_said_and_nothing_is_lost(
+    steadfit: Run, labelled: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Stage.save
+
+    def stopping(stage: Stage) -> None:
+        save(stage)
+        raise KeyboardInterrupt
+
+    words = ("train", labelled, "--config", tiny, "--out", tmp_path / "model")
+    monkeypatch.setattr(Stage, "save", stopping)
+    assert steadfit(*words).status == 130
+    monkeypatch.setattr(Stage, "save", save)
+    message = refused(steadfit(*words, "--lm-epochs", 2))
+    assert "had other options (lm_epochs: 1 there, 2 here)" in message
+    assert "--checkpoint-dir" in message
+    assert steadfit(*words).status == 0
+
+
+def test_what_ends_before_it_begins_leaves_nothing(
+    steadfit: Run, labelled: Path, tiny: Path, tmp_path: Path
+) -> None:
+    words = ("train", labelled, "--config", tiny, "--out", tmp_path / "model")
+    assert "schedule is 'slow'" in refused(steadfit(*words, "--schedule", "slow"))
+    assert not (tmp_path / "model.checkpoints").exists()
+
+
+def test_the_card_says_what_was_read_and_reached_and_what_it_is_for(
+    trained: tuple[Path, Path],
+) -> None:
+    card = (trained[0] / "README.md").read_text(encoding="utf-8")
+    for part in (
+        "## What it is for",
+        "not meant to decide anything about a person",
+        "| labelled | from labelled.csv, texts 60, fingerprint ",
+        "| test | from test.csv, texts 20, fingerprint ",
+        "## What it reached on a test file",
+        "| NBSVM | accuracy ",
+        "but for those held out",
+        "## Limits",
+    ):
+        assert part in card, part
+    assert str(trained[1]) not in card
 
 
 def test_options_that_are_none_are_refused(steadfit: Run, labelled: Path, tmp_path: Path) -> None:

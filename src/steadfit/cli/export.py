@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from steadfit.cli.labelled_texts import OPTIONS
 from steadfit.cli.model_folder import megabytes, read_classifier, size_on_disk
 from steadfit.cli.places import refuse_existing
 from steadfit.core.console import say
@@ -32,10 +33,16 @@ def run_export(
     refuse_existing(out, overwrite)
     numbers: Numbers = "int8" if int8 else "float16" if float16 else "float32"
     if is_ensemble(folder):
-        save_ensemble(out, read_classifier(folder), numbers, overwrite)
+        save_ensemble(out, read_classifier(folder), numbers, overwrite, _columns(folder))
     else:
         save_model(out, load_model(folder), numbers)
     sizes = f"{megabytes(size_on_disk(out))}, of {megabytes(size_on_disk(folder))}"
     say(f"{out}: {numbers}, {sizes}")
     if numbers != "float32":
         say("What was rounded off can change labels: `steadfit evaluate` tells how many.")
+
+
+def _columns(folder: Path) -> dict[str, str]:
+    """Return the options beside a model, which say the columns that later commands read."""
+    file = folder / OPTIONS
+    return {OPTIONS: file.read_text(encoding="utf-8")} if file.is_file() else {}

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from steadfit.cli.toml_file import read_toml
-from steadfit.core.errors import DataError
 from steadfit.text.labelled import Labelled, labelled
 from steadfit.text.table_rows import LABEL, TEXT
 
@@ -42,20 +41,17 @@ class Source:
         Raises:
             DataError: as `steadfit.text.labelled.labelled`; labels are missing.
         """
-        try:
-            return labelled(
-                self.path,
-                self.text,
-                self.label or LABEL,
-                self.drop_unlabeled,
-                group,
-                weight,
-                separator=self.separator,
-                format=self.format,
-                encoding=self.encoding,
-            )
-        except DataError as error:
-            raise DataError(as_options(error)) from error
+        return labelled(
+            self.path,
+            self.text,
+            self.label or LABEL,
+            self.drop_unlabeled,
+            group,
+            weight,
+            separator=self.separator,
+            format=self.format,
+            encoding=self.encoding,
+        )
 
 
 def text_columns_of(folder: Path, table: str | Path) -> tuple[str, ...]:
@@ -65,11 +61,6 @@ def text_columns_of(folder: Path, table: str | Path) -> tuple[str, ...]:
         return (TEXT,)
     found = _trained(folder).get("text", TEXT)
     return (found,) if isinstance(found, str) else tuple(found)
-
-
-def as_options(error: DataError) -> str:
-    """Return a message that names an argument of Python as the command line names it."""
-    return str(error).replace("drop_unlabeled=True", "--drop-unlabeled")
 
 
 def _trained(folder: Path) -> dict[str, Any]:

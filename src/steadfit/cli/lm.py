@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from steadfit.cli.places import checkpoints_beside, going_on, refuse_existing
+from steadfit.cli.room import require_room_for_language_model
 from steadfit.cli.sizes import named_or_none, sizes_of
+from steadfit.cli.unlabelled_texts import unlabelled
+from steadfit.cli.what_was_read import what_was_read
 from steadfit.core.console import say
+from steadfit.files.model_folder import load_model, save_model
 from steadfit.recipe.base import base_for
 from steadfit.recipe.language_model import train_language_model
 from steadfit.recipe.settings import LanguageModelSettings
 from steadfit.text.corpus import Corpus
-from steadfit.text.fields import join_fields, text_columns
-from steadfit.text.readers import read_corpus
-from steadfit.text.table_rows import FOLDER, LINES, TEXT, check_keys, rows, suffixes
-from steadfit.text.values import text_value
+from steadfit.text.table_rows import TEXT
 
 
 def run_lm(
@@ -45,7 +47,10 @@ def run_lm(
     say(f"{len(texts):,} texts")
     start = base_for(texts.texts, named_or_none(base))
     folder = checkpoints or checkpoints_beside(out)
-    with going_on(folder):
+    require_room_for_language_model(texts.texts, start, widths, how.max_vocab, out, folder)
+    options = {**asdict(how), "texts": [str(place) for place in places], "text": text}
+    options |= {"pretrained": str(start), "backwards": backwards, "sizes": widths, "seed": seed}
+    with going_on(folder, options):
         figures = train_language_model(
             texts,
             how,
@@ -56,29 +61,13 @@ def run_lm(
             seed=seed,
             checkpoints=folder,
         )
+    # Which texts it has read belongs to a model that classifiers are made of and judged.
+    saved = load_model(out)
+    read = what_was_read(places, texts.texts)
+    save_model(out, replace(saved, details={**saved.details, "data": read}))
     if checkpoints is None:
         shutil.rmtree(folder, ignore_errors=True)
     say(
         f"{out}: perplexity {figures['perplexity']:,} on texts held out, after "
         f"{figures['tokens']:,} tokens of {figures['texts']:,} texts in {figures['seconds']:,} s"
     )
-
-
-def unlabelled(place: Path, columns: Sequence[str], encoding: str = "utf-8") -> Sequence[str]:
-    """Return the texts of a table, a .txt file or a folder; large files are read when asked for.
-
-    Raises:
-        DataError: they cannot be read, or a row has none.
-    """
-    names = text_columns(columns)
-    if len(names) == 1 and not suffixes(place)[1]:
-        return read_corpus(place, names[0], encoding=encoding).texts
-    table = rows(place, encoding=encoding)
-    if table.format in (LINES, FOLDER):
-        names = (TEXT,)
-    table.require(names)
-    texts = []
-    for record in table:
-        check_keys(table, record, names)
-        texts.append(join_fields([text_value(record[name], table.where) for name in names]))
-    return texts

@@ -13,6 +13,7 @@ from steadfit.cli.folder_commands import export, import_fastai, info, layers
 from steadfit.cli.train_command import train
 from steadfit.cli.training_commands import lm, lr_find
 from steadfit.cli.use_commands import evaluate, explain, predict
+from steadfit.cli.wording import as_words
 from steadfit.core.errors import SteadfitError
 
 # Commands import the heavy rooms inside, so that help and version come at once.
@@ -39,7 +40,7 @@ def main() -> None:
     except SteadfitError as error:
         if os.environ.get("STEADFIT_DEBUG") == "1":
             raise
-        message = " ".join(str(error).split())
+        message = as_words(" ".join(str(error).split()))
         print(f"error: {message}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Mapping
-from itertools import pairwise
+from collections.abc import Iterable, Mapping
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from steadfit.recipe.settings import LanguageModelSettings
 
 _WEIGHT = 4  # bytes
 _CHECKPOINT = 3  # weights, and Adam's two means of each
+_OF_A_FIT = 3  # two of it, and one while the next is written
 _CHECKPOINTS = 8  # two of an open fit, one of each finished one, and a language model's
 _TOKEN = 4  # bytes; a token has four characters or more on average
 _CHARACTERS_OF_A_TOKEN = 4
@@ -32,12 +33,29 @@ def require_room(texts: Texts, model: TextClassifier, out: Path, checkpoints: Pa
     Raises:
         DiskError: there is less.
     """
-    weights = _WEIGHT * weights_of(model) * (2 if model.backwards == "both" else 1)
-    characters = sum(len(text) for part in _parts(texts) for text in part)
+    limit = model.vocab_size or LanguageModelSettings().max_vocab
+    networks = 2 if model.backwards == "both" else 1
+    weights = networks * weights_of(model.pretrained, model.sizes, limit)
+    _require(weights, _CHECKPOINTS, chain(*_parts(texts)), out, checkpoints)
+
+
+def require_room_for_language_model(
+    texts: Iterable[str],
+    base: str | Path | None,
+    sizes: Mapping[str, Any],
+    words: int,
+    out: Path,
+    checkpoints: Path,
+) -> None:
+    """Check the same for a language model alone; see `require_room`."""
+    _require(weights_of(base, sizes, words), _OF_A_FIT, texts, out, checkpoints)
+
+
+def _require(weights: int, kept: int, texts: Iterable[str], out: Path, checkpoints: Path) -> None:
     needed = {
-        out: weights,
-        checkpoints: _CHECKPOINT * _CHECKPOINTS * weights
-        + _TOKEN * characters // _CHARACTERS_OF_A_TOKEN,
+        out: _WEIGHT * weights,
+        checkpoints: _WEIGHT * weights * _CHECKPOINT * kept
+        + _TOKEN * sum(map(len, texts)) // _CHARACTERS_OF_A_TOKEN,
     }
     disks: dict[int, tuple[Path, int]] = {}
     for place, size in needed.items():
@@ -54,10 +72,9 @@ def require_room(texts: Texts, model: TextClassifier, out: Path, checkpoints: Pa
             )
 
 
-def weights_of(model: TextClassifier) -> int:
+def weights_of(base: str | Path | None, sizes: Mapping[str, Any] | None, words: int) -> int:
     """Return how many weights a network will have, about: of words as many as are allowed."""
-    sizes = {**LANGUAGE_MODEL_DEFAULTS, **_sizes_of_base(model.pretrained), **(model.sizes or {})}
-    words = model.vocab_size or LanguageModelSettings().max_vocab
+    sizes = {**LANGUAGE_MODEL_DEFAULTS, **_sizes_of_base(base), **(sizes or {})}
     emb, units, layers = (int(sizes[name]) for name in ("emb_sz", "n_hid", "n_layers"))
     widths = [emb, *[units] * (layers - 1), emb]
     recurrent = sum(4 * above * (below + above + 2) for below, above in pairwise(widths))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +13,18 @@ from steadfit.cli.labelled_texts import OPTIONS
 from steadfit.cli.places import checkpoints_beside, going_on, refuse_existing
 from steadfit.cli.room import require_room
 from steadfit.cli.toml_file import toml_text
+from steadfit.cli.train_checks import check_late_choices
 from steadfit.cli.train_options import estimator
-from steadfit.cli.train_results import print_held_out, tested
-from steadfit.cli.train_texts import read_texts, report_leaks
-from steadfit.core.atomic import write_json, write_text
+from steadfit.cli.train_results import in_short, print_held_out, tested
+from steadfit.cli.train_texts import Texts, read_texts, report_leaks
+from steadfit.cli.what_was_read import what_was_read
 from steadfit.core.console import say
 from steadfit.core.errors import FileFormatError
 from steadfit.core.json_files import may_be_replaced
-from steadfit.inference.ensemble_folder import CONFIG, FORMAT
+from steadfit.inference.ensemble_folder import CONFIG, FORMAT, save_ensemble
 
 TESTED = "test.json"  # beside the model: what it reached on the test file
+_UNDECIDING = ("out", "test", "checkpoint_dir")
 
 
 def run_train(options: Mapping[str, Any], overwrite: bool) -> dict[str, Any]:
@@ -45,10 +49,11 @@ def run_train(options: Mapping[str, Any], overwrite: bool) -> dict[str, Any]:
     checkpoints = checkpoints_beside(out) if given is None else Path(given)
     texts = read_texts(options)
     model = estimator(options, checkpoints)
+    check_late_choices(options, texts)
     require_room(texts, model, out, checkpoints)
     report_leaks(texts)
     valid = None if texts.valid is None else (texts.valid.texts, texts.valid.labels)
-    with going_on(checkpoints):
+    with going_on(checkpoints, _deciding(options)):
         model.fit(
             list(texts.train.texts),
             list(texts.train.labels),
@@ -57,17 +62,40 @@ def run_train(options: Mapping[str, Any], overwrite: bool) -> dict[str, Any]:
             groups=texts.train.groups,
             sample_weight=texts.train.weights,
         )
-    model.save_pretrained(out, overwrite=True)
-    write_text(out / OPTIONS, toml_text(_resolved(options, model.get_params())))
+    made = model.ensemble_
+    made = replace(made, details={**made.details, "files": _files(options, texts)})
+    beside = {OPTIONS: toml_text(_resolved(options, model.get_params()))}
+    save_ensemble(out, made, beside=beside)
     print_held_out(model.report_)
     found: dict[str, Any] = {}
     if texts.test is not None:
-        found = tested(model.ensemble_, texts.train, texts.test)
-        write_json(out / TESTED, found)
+        found = tested(made, texts.train, texts.test)
+        made = replace(made, details={**made.details, "test": in_short(found)})
+        beside[TESTED] = json.dumps(found, ensure_ascii=False, indent=2) + "\n"
+        save_ensemble(out, made, beside=beside)
     if given is None:
         shutil.rmtree(checkpoints, ignore_errors=True)
     say(f"wrote {out}")
     return found
+
+
+def _files(options: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
+    """Return what was read from which file, and what for."""
+    given = {"labelled": (texts.train, "table"), "held out": (texts.valid, "valid")}
+    given["test"] = (texts.test, "test")
+    found = {
+        use: what_was_read([options[name]], part.texts)
+        for use, (part, name) in given.items()
+        if part is not None
+    }
+    if texts.unlabeled:
+        found["without labels"] = what_was_read(options["unlabeled"], texts.unlabeled)
+    return found
+
+
+def _deciding(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options on which it depends whether a training can go on."""
+    return {name: value for name, value in options.items() if name not in _UNDECIDING}
 
 
 def _resolved(options: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -111,7 +111,12 @@ def train(
         float | None, _choice("Give no label where none is as probable.", "0")
     ] = None,
     max_minutes: Annotated[float | None, _choice("Minutes to train at most.", "no limit")] = None,
-    random_state: Annotated[int | None, _choice("Seed of all that is drawn.", "0", min=0)] = None,
+    random_state: Annotated[
+        int | None,
+        typer.Option(
+            "--random-state", "--seed", help="Of all that is drawn.", show_default="0", min=0
+        ),
+    ] = None,
     checkpoint_dir: Annotated[
         Path | None, _choice("Folder to go on from.", "beside the model, until it is done")
     ] = None,

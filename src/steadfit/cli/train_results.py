@@ -78,3 +78,13 @@ def tested(model: Ensemble, train: Labelled, test: Labelled) -> dict[str, Any]:
     comparison = compare_predictions(judged.labels, simple.predictions, labels)
     say(comparison_line(comparison, "steadfit", simple.name))
     return {**found, "against": {"model": simple.name, **plain(comparison)}}
+
+
+def in_short(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of the figures on a test file what a card shows."""
+    names = ("texts", "accuracy", "macro_f1", "log_loss", "ece")
+    short = {name: found[name] for name in names}
+    if simple := found.get("against"):
+        short[simple["model"]] = {"accuracy": simple["second_accuracy"]}
+        short["p-value of the difference"] = simple["p_value"]
+    return short

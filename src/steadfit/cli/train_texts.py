@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from steadfit.cli.labelled_texts import Source
-from steadfit.cli.lm import unlabelled
+from steadfit.cli.unlabelled_texts import unlabelled
 from steadfit.core.console import say
 from steadfit.core.errors import DataError
 from steadfit.text.corpus import TEST, TRAIN, VALID, Corpus
@@ -98,10 +98,16 @@ def _read(
         separator=options.get("label_separator"),
     )
     found = source.read(group, weight)
-    left_out = f"; {found.dropped:,} without a label are left out" if found.dropped else ""
-    empty = f"; {found.empty:,} are empty" if found.empty else ""
+    left_out = ""
+    if found.dropped:
+        left_out = f"; {found.dropped:,} without a label {_are(found.dropped)} left out"
+    empty = f"; {found.empty:,} {_are(found.empty)} empty" if found.empty else ""
     say(f"{path}: {len(found.texts):,} labelled texts{left_out}{empty}")
     return found
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _check_classes(train: Labelled, options: Mapping[str, Any]) -> None:

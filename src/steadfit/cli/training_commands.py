@@ -8,6 +8,17 @@ from typing import Annotated, Any
 import typer
 
 Text = Annotated[str, typer.Option("--text", help="Column of the texts, where a table is given.")]
+Base = Annotated[
+    str,
+    typer.Option(
+        "--pretrained",
+        "--base",
+        help="Where to start: a name, a folder, auto, or none for nothing.",
+    ),
+]
+Seed = Annotated[
+    int, typer.Option("--random-state", "--seed", min=0, help="Of weights, masks and order.")
+]
 
 
 def _number(name: str, help: str, **more: Any) -> Any:
@@ -20,10 +31,7 @@ def lm(
     ],
     out: Annotated[Path, typer.Option("--out", help="The model folder to write.")],
     text: Text = "text",
-    base: Annotated[
-        str,
-        typer.Option("--base", help="Where to start: a name, a folder, auto, or none for nothing."),
-    ] = "auto",
+    base: Base = "auto",
     backwards: Annotated[
         bool, typer.Option("--backwards", help="Read each text from its end.")
     ] = False,
@@ -38,7 +46,7 @@ def lm(
         str,
         typer.Option("--sizes", help="Without a base, such as n_hid=1152,n_layers=3."),
     ] = "",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of weights, masks and order.")] = 0,
+    seed: Seed = 0,
     encoding: Annotated[str, typer.Option("--encoding", help="Of text files.")] = "utf-8",
     checkpoint_dir: Annotated[
         Path | None,
@@ -86,17 +94,14 @@ def lr_find(
         typer.Option("--text", help="Column of the texts; several times for several."),
     ] = None,
     label: Annotated[str, typer.Option("--label", help="Column of the labels.")] = "label",
-    base: Annotated[
-        str,
-        typer.Option("--base", help="Where to start: a name, a folder, auto, or none for nothing."),
-    ] = "auto",
+    base: Base = "auto",
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Texts a step.")] = 32,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Of growing rates.")] = 100,
     sizes: Annotated[
         str,
         typer.Option("--sizes", help="Without a base, such as n_hid=1152,n_layers=3."),
     ] = "",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of weights, masks and order.")] = 0,
+    seed: Seed = 0,
     drop_unlabeled: Annotated[
         bool, typer.Option("--drop-unlabeled", help="Leave out rows without a label.")
     ] = False,

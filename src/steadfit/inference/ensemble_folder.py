@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,11 @@ _ADVICE = "Take another copy of the whole folder, or train it again."
 
 
 def save_ensemble(
-    folder: str | Path, ensemble: Ensemble, numbers: Numbers = "float32", overwrite: bool = True
+    folder: str | Path,
+    ensemble: Ensemble,
+    numbers: Numbers = "float32",
+    overwrite: bool = True,
+    beside: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a classifier's folder, whole or not at all.
 
@@ -33,6 +39,7 @@ def save_ensemble(
         ensemble: what to write.
         numbers: what the networks' weights are stored in (see `save_model`).
         overwrite: replace a classifier's folder that stands there.
+        beside: more files of the folder, text by name.
 
     Raises:
         FileFormatError: something else stands there, or a classifier that is not to be replaced;
@@ -61,6 +68,8 @@ def save_ensemble(
             save_linear(fresh / LINEAR, ensemble.linear)
         write_json(fresh / CONFIG, sealed(config))
         write_text(fresh / "README.md", ensemble_card(config))
+        for name, text in (beside or {}).items():
+            write_text(fresh / name, text)
     return folder
 
 
@@ -80,17 +89,13 @@ def load_ensemble(folder: str | Path, engine: str = "auto") -> Ensemble:
     linear = None if config["linear"] is None else load_linear(folder / LINEAR)
     decision = Decision.from_json(config["decision"])
     try:
-        return Ensemble(
-            networks,
-            decision,
-            config["scale"],
-            linear,
-            config["weight"],
-            config["details"],
-            engine,
+        found = Ensemble(
+            networks, decision, config["scale"], linear, config["weight"], config["details"]
         )
     except DataError as error:
         raise FileFormatError(f"{folder}: {error} {_ADVICE}") from error
+    # By itself: an engine that cannot run is no fault of the folder.
+    return found if engine == found.engine else replace(found, engine=engine)
 
 
 def read_ensemble_config(folder: str | Path) -> dict[str, Any]:

@@ -1,0 +1,31 @@
+"""Where a command finds texts without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from steadfit.text.fields import join_fields, text_columns
+from steadfit.text.readers import read_corpus
+from steadfit.text.table_rows import FOLDER, LINES, TEXT, check_keys, rows, suffixes
+from steadfit.text.values import text_value
+
+
+def unlabelled(place: Path, columns: Sequence[str], encoding: str = "utf-8") -> Sequence[str]:
+    """Return the texts of a table, a .txt file or a folder; large files are read when asked for.
+
+    Raises:
+        DataError: they cannot be read, or a row has none.
+    """
+    names = text_columns(columns)
+    if len(names) == 1 and not suffixes(place)[1]:
+        return read_corpus(place, names[0], encoding=encoding).texts
+    table = rows(place, encoding=encoding)
+    if table.format in (LINES, FOLDER):
+        names = (TEXT,)
+    table.require(names)
+    texts = []
+    for record in table:
+        check_keys(table, record, names)
+        texts.append(join_fields([text_value(record[name], table.where) for name in names]))
+    return texts

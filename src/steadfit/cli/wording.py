@@ -1,0 +1,37 @@
+"""Messages of the rooms, which name arguments of Python, in the words of the command line."""
+
+from __future__ import annotations
+
+import re
+
+_GIVEN = re.compile(r"\b([a-z][a-z_]+)=(True|False|'[^']*')")
+# Of columns the command line takes names alone.
+_NUMBERED = re.compile(r" \(or give a number from 0 to \d+\)")
+_NAMES = (
+    "checkpoint_dir",
+    "drop_unlabeled",
+    "missing_as_empty",
+    "out_format",
+    "overwrite_columns",
+    "overwrite",
+)
+_SAID = re.compile(rf"\b(give another|or|say|with|by) ({'|'.join(_NAMES)})\b")
+_VERBS = {"say": "give"}
+
+
+def as_words(message: str) -> str:
+    """Return a message with `--drop-unlabeled` where it says `drop_unlabeled=True`, and so on."""
+    message = _NUMBERED.sub("", message).replace("add these to classes=, or leave", "leave")
+    message = message.replace("give a prefix for", "give --prefix for")
+    return _SAID.sub(_bare, _GIVEN.sub(_option, message))
+
+
+def _option(found: re.Match[str]) -> str:
+    name, value = found[1].replace("_", "-"), found[2]
+    if value in ("True", "False"):
+        return f"--{'no-' if value == 'False' else ''}{name}"
+    return f"--{name} {value[1:-1]}"
+
+
+def _bare(found: re.Match[str]) -> str:
+    return f"{_VERBS.get(found[1], found[1])} --{found[2].replace('_', '-')}"
