@@ -33,8 +33,8 @@ PAGE = read(ROOT / "docs" / "command-line.md")
 _SMALL = ",".join(f"{name}={size}" for name, size in SIZES.items())
 QUICK = {  # what a page would not say: so little that a test has time for it
     "train": f"--schedule one-cycle --epochs 1 --lm-epochs 1 --sizes {_SMALL}",
-    "lm": f"--epochs 1 --base none --sizes {_SMALL}",
-    "lr-find": f"--base none --steps 12 --sizes {_SMALL}",
+    "lm": f"--epochs 1 --pretrained none --sizes {_SMALL}",
+    "lr-find": f"--pretrained none --steps 12 --sizes {_SMALL}",
 }
 WRITTEN = {
     "command-line.md": ["model/train.toml", "model/test.json", "scored.csv", "scored-2.csv"],
@@ -55,6 +55,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     write_csv(tmp_path / "reviews.csv", reviews(40))
     write_csv(tmp_path / "test.csv", reviews(10, seed=1))
+    write_csv(tmp_path / "valid.csv", reviews(10, seed=5))
     write_csv(tmp_path / "new.csv", reviews(5, seed=2))
     (tmp_path / "more.txt").write_text("\n".join(row["review"] for row in reviews(40, seed=3)))
     (tmp_path / "letter.txt").write_text(reviews(1, seed=4)[0]["review"])
@@ -158,7 +159,8 @@ def test_commands_and_options_in_sentences_are_those_of_the_command_line() -> No
             words = shlex.split(command)
             if words[0] != "steadfit" or words[1] == "--help":
                 continue
-            options = {o for one in program.commands[words[1]].params for o in one.opts}
+            parameters = program.commands[words[1]].params
+            options = {name for one in parameters for name in [*one.opts, *one.secondary_opts]}
             given = {word for word in words if word.startswith("--")}
             assert given <= options | {"--help"}, (page.name, command)
 

@@ -29,14 +29,14 @@ NOTES = [f"The tenant {'paid' if n % 2 else 'owes'} the rent of month {n % 12}."
 LABELS = ["paid" if n % 2 else "owes" for n in range(40)]
 
 
-def readme(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def smaller(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Make what the page trains so small that a test has time for it."""
-    smaller = {
+    sizes = {
         "TextClassifier": {"pretrained": None, "epochs": 1, "lm_epochs": 1, "sizes": SMALL},
         "language_model_learner": {"config": SMALL},
         "text_classifier_learner": {"config": SMALL},
     }
-    for name, given in smaller.items():
+    for name, given in sizes.items():
         monkeypatch.setattr(steadfit, name, partial(getattr(steadfit, name), **given))
     return {"texts": NOTES, "labels": LABELS, "more_texts": NOTES[:20], "new_texts": NOTES[:2]}
 
@@ -57,7 +57,8 @@ def pretrained(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 AT_HAND: dict[str, Callable[[pytest.MonkeyPatch], dict[str, Any]]] = {
-    "README.md": readme,
+    "README.md": smaller,
+    "quick-start.md": smaller,
     "pretrained.md": pretrained,
 }
 
