@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,9 @@ def test_every_kind_of_column_gives_the_same_texts(texts: Any) -> None:
         (5, None, "a sequence of strings"),
         (COLUMNS, None, r"A table was given .*title"),
         (COLUMNS, "text", r"no column 'text'; .*title"),
-        (COLUMNS, "stars", r"Row 0 of column 'stars' is 1"),
+        (COLUMNS, "stars", r"Row 0 of texts \(column 'stars'\) is 1"),
+        ({"a": ["x", None]}, "a", r"1 of 2 texts \(column 'a'\) are missing"),
+        ({"a": ["x", "y"], "b": ["x"]}, ["a", "b"], r"lengths \('a' 2, 'b' 1\)"),
         (RECORDS, "stars", "Document 0 has no 'stars'"),
         (["a"], "text", "document 0 is 'a'"),
         (COLUMNS, [], "a column's name or a list"),
@@ -84,13 +87,19 @@ def test_classes_keep_their_type_and_their_order(labels: Any, kind: str, names: 
     assert [type(one) for one in again.values.tolist()] == [type(one) for one in expected.tolist()]
 
 
-@given(st.lists(st.integers(), min_size=2, unique=True) | st.lists(st.text(), min_size=2))
+@given(st.lists(st.integers(), min_size=2, unique=True) | st.lists(st.text(min_size=1), min_size=2))
 def test_reading_names_each_label_as_its_class(labels: list[Any]) -> None:
     if len(set(labels)) < 2:
         return
     found = classes_of(labels)
     value_of = dict(zip(found.names, found.values.tolist(), strict=True))
     assert [value_of[name] for name in found.read(labels)] == labels
+
+
+def test_a_frame_of_one_column_has_one_label_a_text() -> None:
+    for frame in (pd.DataFrame({"label": ["b", "a"]}), pl.DataFrame({"label": ["b", "a"]})):
+        found = classes_of(frame)
+        assert (found.many, found.names, found.read(frame)) == (None, ["a", "b"], ["b", "a"])
 
 
 def test_several_labels_a_text_come_as_sets_or_as_a_table() -> None:
@@ -111,6 +120,10 @@ def test_several_labels_a_text_come_as_sets_or_as_a_table() -> None:
         ([], "auto", "one class"),
         (["a", None], "auto", r"1 of 2 labels are missing .* row 1"),
         (["a", float("nan")], "auto", "1 of 2 labels are missing"),
+        (["a", "b", ""], "auto", r"1 of 3 labels are missing .* row 2"),
+        ([{"a"}, {"b", None}], "auto", "labels of text 1 .* may be missing"),
+        ([{"a"}, None], "auto", "labels of text 1 are None"),
+        ([date(2026, 1, 1), date(2026, 1, 2)], "auto", r"Unknown label type: .* \(date\)"),
         (["a", 1], "auto", r"several kinds \(int, str\)"),
         ([0.5, 1.0], "auto", "Unknown label type"),
         (None, "auto", "target y is None"),
@@ -156,11 +169,16 @@ def put_together(**changed: Any) -> Any:
         ({"groups": [1, 2]}, "3 texts and 2 groups"),
         ({"groups": ["x", None, "y"]}, "the group is missing"),
         ({"weights": [1.0]}, "3 texts and 1 sample weights"),
-        ({"weights": [[1.0], [1.0], [1.0]]}, "must be 1D"),
+        ({"weights": [[1.0], [1.0], [1.0]]}, r"shape \(3, 1\) .* one number a text"),
+        ({"weights": [1.0, -1.0, 1.0]}, "from -1 to 1; accepted are finite numbers from zero on"),
+        ({"weights": [1.0, float("nan"), 1.0]}, "sample_weight goes from nan"),
         ({"weights": [2, 0, 3]}, "is not zero have one class"),
         ({"valid": (["d"], [7])}, r"\['7'\], which no text to learn from has"),
         ({"valid": (["d"], [1, 0])}, "1 texts and 2 labels of valid"),
         ({"valid": ["d"]}, "a pair"),
+        ({"valid": ([], [])}, "No texts of valid were given"),
+        ({"unlabeled": ["d", None]}, "1 of 2 unlabeled texts are missing"),
+        ({"texts": ["", " ", "\n"]}, "All 3 texts are empty"),
     ],
 )
 def test_what_does_not_belong_together_is_refused(changed: Any, message: str) -> None:
@@ -173,6 +191,16 @@ def test_texts_to_validate_on_stand_behind_and_weigh_one() -> None:
     assert tuple(found.corpus.split) == (TRAIN, TRAIN, TRAIN, VALID)
     assert found.weights.tolist() == [2, 0.5, 3, 1]
     assert tuple(found.corpus.labels) == ("1", "0", "1", "0")
+
+
+@pytest.mark.parametrize("none", [None, [], (), pd.Series([], dtype=str), np.array([])])
+def test_there_may_be_no_unlabeled_texts(none: Any) -> None:
+    assert put_together(unlabeled=none).unlabeled == []
+
+
+def test_texts_and_labels_may_be_read_one_by_one() -> None:
+    found = put_together(texts=iter(["a", "b", "c"]), labels=iter([1, 0, 1]))
+    assert (tuple(found.corpus.texts), tuple(found.corpus.labels)) == (tuple("abc"), tuple("101"))
 
 
 def recipe(labels: Any = ("a", "b"), **changed: Any) -> Any:
@@ -224,10 +252,25 @@ def test_what_is_not_given_is_the_recipes_own() -> None:
         ({"early_stopping": -1}, "early_stopping"),
         ({"random_state": None}, "random_state"),
         ({"language_model": "base-en"}, "language_model"),
+        ({"refit": "no"}, "refit is 'no'"),
+        ({"calibrate": None}, "calibrate is None"),
+        ({"lr": 0}, "lr is 0"),
+        ({"lm_lr": 0.0}, "lm_lr is 0"),
+        ({"sizes": "small"}, "sizes is 'small'"),
+        ({"sizes": {"embedding": 3}}, "unknown keys embedding"),
+        ({"drop_mult": 9}, "Lower drop_mult"),
+        ({"label_smoothing": 1}, "label_smoothing is 1"),
+        ({"class_weight": {"a": -1}}, "class_weight of 'a' is -1"),
+        ({"metric": "auc"}, "metric is 'auc'"),
+        ({"metric": "f1:z"}, "metric is 'f1:z'"),
+        ({"abstain_below": 1.5}, "abstain_below is 1.5"),
+        ({"labels": [{"a"}, {"b"}], "abstain_below": 0.5}, "one class a text"),
+        ({"labels": [{"a"}, {"b"}], "blend": "always"}, "blend is 'always'"),
         ({"vocab_size": 0}, "vocab_size"),
         ({"lm_epochs": 0}, "lm_epochs"),
     ],
 )
 def test_parameters_that_are_refused(changed: Any, message: str) -> None:
+    """Before anything is trained: what they are of may come hours later."""
     with pytest.raises(DataError, match=message):
         recipe(**changed)

@@ -66,7 +66,7 @@ NOT_FOR_TEXTS = {
 
 
 @parametrize_with_checks(
-    [OfNumbers(**tiny(blend=None, batch_size=64).get_params())],
+    [tiny(), OfNumbers(**tiny(blend=None, batch_size=64).get_params())],
     expected_failed_checks=lambda _: NOT_FOR_TEXTS,
 )
 def test_it_does_what_is_asked_of_every_classifier(estimator: Any, check: Any) -> None:

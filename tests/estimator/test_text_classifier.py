@@ -12,7 +12,7 @@ import pytest
 import torch
 from sklearn.exceptions import NotFittedError
 
-from steadfit.core.errors import DataError
+from steadfit.core.errors import DataError, FileFormatError
 from steadfit.estimator.text_classifier import TextClassifier
 from steadfit.training import engine
 from tests.estimator.made_up import sentences, tiny
@@ -52,6 +52,7 @@ def test_the_report_tells_what_was_reached_and_by_what(fitted: TextClassifier) -
     json.dumps(report)
     assert set(report["baselines"]) == {"majority", "nbsvm"}
     assert report["baselines"]["majority"] == 0.5
+    assert report["temperature"] == pytest.approx(1 / fitted.ensemble_.scale, abs=1e-4)
     assert 0 <= report["ece"] <= 1
     assert report["data"]["documents"] == 60
     assert report["data"]["held_out"] == report["held_out"]["documents"] == 6
@@ -93,10 +94,20 @@ def test_balanced_classes_are_weights_of_their_texts() -> None:
 
 
 def test_a_fit_that_was_interrupted_goes_on_to_the_same_probabilities(
-    plain: TextClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plain: TextClassifier,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     model = tiny(blend=None, calibrate=False, checkpoint_dir=tmp_path)
-    step, left = engine._step, [22]  # in the second epoch of the last phase
+    interrupted(model, 22, monkeypatch)  # in the second epoch of the last phase
+    assert f"The same call goes on from {tmp_path}" in capsys.readouterr().err
+    model.fit(TEXTS, LABELS)
+    assert (model.predict_proba(NEW) == plain.predict_proba(NEW)).all()
+
+
+def interrupted(model: TextClassifier, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    step, left = engine._step, [steps]
 
     def breaking(*arguments: Any) -> Any:
         left[0] -= 1
@@ -108,8 +119,23 @@ def test_a_fit_that_was_interrupted_goes_on_to_the_same_probabilities(
         patch.setattr(engine, "_step", breaking)
         with pytest.raises(KeyboardInterrupt):
             model.fit(TEXTS, LABELS)
-    model.fit(TEXTS, LABELS)
-    assert (model.predict_proba(NEW) == plain.predict_proba(NEW)).all()
+
+
+def test_without_a_folder_an_interruption_says_that_nothing_is_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    interrupted(tiny(blend=None), 3, monkeypatch)
+    assert "with checkpoint_dir='FOLDER' the same call goes on" in capsys.readouterr().err
+
+
+def test_a_folder_of_a_newer_format_is_refused_in_one_line(
+    plain: TextClassifier, tmp_path: Path
+) -> None:
+    folder = plain.save_pretrained(tmp_path / "model")
+    config = json.loads((folder / "classifier.json").read_text("utf-8"))
+    (folder / "classifier.json").write_text(json.dumps({**config, "format_version": 99}), "utf-8")
+    with pytest.raises(FileFormatError, match=r"in format 99, newer .* Install a newer Steadfit\."):
+        TextClassifier.from_pretrained(folder)
 
 
 def test_vectors_are_last_largest_and_mean_output(plain: TextClassifier) -> None:
@@ -147,7 +173,8 @@ def test_one_network_of_it_can_be_read_too(fitted: TextClassifier, tmp_path: Pat
     folder = fitted.save_pretrained(tmp_path / "model")
     alone = TextClassifier.from_pretrained(folder / "backward")
     assert alone.classes_.tolist() == ["neg", "pos"]
-    assert alone.predict_proba(NEW).shape == (30, 2)
+    assert [one.backwards for one in alone.ensemble_.networks] == [True]
+    assert (alone.encode(NEW) == fitted.encode(NEW)[:, 24:]).all()
 
 
 def test_a_language_models_folder_gives_a_classifier_to_be_fitted(tmp_path: Path) -> None:
@@ -227,6 +254,14 @@ def test_it_goes_on_with_new_texts(plain: TextClassifier) -> None:
         model.continue_fit(["a"], ["another"])
 
 
+def test_with_a_checkpoint_dir_it_may_go_on_more_than_once(tmp_path: Path) -> None:
+    model = tiny(blend=None, checkpoint_dir=tmp_path).fit(TEXTS, LABELS)
+    again = copied(model)
+    for one in (model, again):  # the second finds what the first has trained
+        one.continue_fit(NEW, NEW_LABELS).continue_fit(TEXTS[:20], LABELS[:20])
+    assert (model.predict_proba(NEW) == again.predict_proba(NEW)).all()
+
+
 def copied(model: TextClassifier) -> TextClassifier:
     import copy
 
@@ -267,7 +302,7 @@ def test_few_or_empty_texts_are_learned_from_all_the_same(texts: list[str]) -> N
 
 def test_texts_without_a_word_are_refused_where_words_are_counted() -> None:
     with pytest.raises(DataError, match="share no words"):
-        tiny().fit(["", "", ""], ["x", "x", "y"])
+        tiny().fit(["a", "?", "b"], ["x", "x", "y"])
 
 
 def test_texts_too_few_to_hold_any_out_are_refused() -> None:

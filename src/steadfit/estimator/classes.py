@@ -143,6 +143,8 @@ def _array(values: list[Any]) -> NDArray[Any]:
 
 
 def _form(labels: Any) -> str | None:
+    if _is_one_column(labels):
+        return None
     if hasattr(labels, "tocsr") or hasattr(labels, "columns"):
         return TABLE
     shape = np.shape(labels) if isinstance(labels, np.ndarray) else ()
@@ -154,15 +156,28 @@ def _form(labels: Any) -> str | None:
     return SETS if is_set_of_labels(first) else None
 
 
+def _is_one_column(labels: Any) -> bool:
+    """Tell whether these are a data frame of one column: one label a text."""
+    return hasattr(labels, "columns") and len(labels.columns) == 1
+
+
+def _is_no_label(value: Any) -> bool:
+    return is_missing(value) or (isinstance(value, str) and not value)
+
+
 def _column(labels: Any) -> list[Any]:
     """Return one plain value a text."""
     if labels is None or isinstance(labels, (str, Mapping)) or not isinstance(labels, Iterable):
         raise DataError(
-            f"Labels are {shown(labels)}: this requires y to be passed, but the target y is None."
+            "Labels are None; give one for each text. A classifier requires y to be passed, but "
+            "the target y is None."
             if labels is None
             else f"Labels are {shown(labels)}; give one for each text."
         )
-    if isinstance(labels, np.ndarray) and labels.ndim == 2:
+    frame: Any = labels
+    if _is_one_column(frame):
+        labels = frame[frame.columns[0]]
+    elif isinstance(labels, np.ndarray) and labels.ndim == 2:
         warnings.warn(
             "A column-vector y was passed when a 1d array was expected; it is taken as one label "
             "a text.",
@@ -171,11 +186,11 @@ def _column(labels: Any) -> list[Any]:
         )
         labels = labels.ravel()
     values = list(labels.tolist() if hasattr(labels, "tolist") else labels)
-    missing = [row for row, one in enumerate(values) if is_missing(one)]
+    missing = [row for row, one in enumerate(values) if _is_no_label(one)]
     if missing:
         raise DataError(
-            f"{len(missing):,} of {len(values):,} labels are missing (None or NaN; the first is "
-            f"row {missing[0]}). Leave these rows out, or give their texts as unlabeled ones."
+            f"{len(missing):,} of {len(values):,} labels are missing (None, NaN or ''; the first "
+            f"is row {missing[0]}). Leave these rows out, or give their texts as unlabeled ones."
         )
     kind = _kind(values)
     return [_PLAIN[kind](value) for value in values]
@@ -186,6 +201,11 @@ def _sets(labels: Any) -> list[list[Any]]:
     for row, one in enumerate(rows):
         if not is_set_of_labels(one):
             raise DataError(f"The labels of text {row} are {shown(one)}; a list or set is needed.")
+        if any(map(_is_no_label, one)):
+            raise DataError(
+                f"The labels of text {row} are {shown(one)}; none of them may be missing (None, "
+                "NaN or ''). A text without labels has an empty set."
+            )
     plain = _PLAIN[_kind([one for row in rows for one in row])]
     return [[plain(one) for one in row] for row in rows]
 
@@ -221,9 +241,10 @@ def _kind_of(value: Any) -> str:
         return "int"
     if isinstance(value, Real) and float(value).is_integer():
         return "float"
+    what = "a continuous target" if isinstance(value, Real) else type(value).__name__
     raise DataError(
-        f"Unknown label type: {shown(value)} ({type(value).__name__}, such as of a continuous "
-        "target); labels are strings, whole numbers or truth values."
+        f"Unknown label type: {shown(value)} ({what}); labels are strings, whole numbers or truth "
+        "values. Make strings of others."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,6 +58,9 @@ def fit_data(
         DataError: lengths that differ, or what `texts_of` and `Classes` refuse.
     """
     documents = list(texts_of(texts, columns))
+    if not any(text and not text.isspace() for text in documents):
+        raise DataError(f"All {len(documents):,} texts are empty; there is nothing to learn from.")
+    labels = list(labels) if isinstance(labels, Iterator) else labels
     known = classes if isinstance(classes, Classes) else classes_of(labels, classes)
     names = known.read(labels)
     _same_length("labels", names, documents)
@@ -70,14 +74,19 @@ def fit_data(
         kept = None  # who is on which side is decided
         numbers = None if numbers is None else np.append(numbers, np.ones(len(more)))
     corpus = Corpus(documents, names, kept, split)
-    rest = [] if unlabeled is None else list(texts_of(unlabeled, columns))
-    return FitData(corpus, known, numbers, rest)
+    return FitData(corpus, known, numbers, _unlabeled(unlabeled, columns))
+
+
+def _unlabeled(given: Any, columns: Any) -> list[str]:
+    if given is None or (hasattr(given, "__len__") and len(given) == 0):
+        return []
+    return list(texts_of(given, columns, "unlabeled texts"))
 
 
 def _valid(valid: Any, columns: Any, known: Classes) -> tuple[list[str], list[Any]]:
     if not isinstance(valid, (tuple, list)) or len(valid) != 2:
         raise DataError(f"valid is {shown(valid)}; a pair (texts, labels) is accepted.")
-    texts = list(texts_of(valid[0], columns))
+    texts = list(texts_of(valid[0], columns, "texts of valid"))
     names = known.read(valid[1])
     _same_length("labels of valid", names, texts)
     return texts, names
@@ -93,10 +102,15 @@ def _weights(weights: Any, names: list[Any]) -> NDArray[np.float64]:
     numbers = np.asarray(weights)
     if numbers.dtype.kind not in "biuf" or numbers.ndim != 1:
         raise DataError(
-            f"sample_weight has the shape {numbers.shape} and holds {numbers.dtype}; Sample "
-            "weights must be 1D array or scalar: one number a text."
+            f"sample_weight has the shape {numbers.shape} and holds {numbers.dtype}; one number a "
+            "text is needed."
         )
     _same_length("sample weights", numbers, names)
+    if not (np.isfinite(numbers).all() and (numbers >= 0).all()):
+        raise DataError(
+            f"sample_weight goes from {numbers.min():g} to {numbers.max():g}; accepted are finite "
+            "numbers from zero on."
+        )
     counting = [name for name, weight in zip(names, numbers, strict=True) if weight]
     if len({one for name in counting for one in names_of(name)}) < 2:
         raise DataError(

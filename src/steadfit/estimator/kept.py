@@ -64,7 +64,9 @@ def kept_classes(ensemble: Ensemble) -> Classes:
 def found_folder(source: str | Path) -> Path:
     """Return the folder of a path or of an installed model's name."""
     folder = pretrained_folder(source)
-    return folder.parent if is_ensemble(folder.parent) and not is_ensemble(folder) else folder
+    # Of an installed classifier the name stands for one of its networks.
+    named = folder != Path(source)
+    return folder.parent if named and is_ensemble(folder.parent) else folder
 
 
 def as_bytes(ensemble: Ensemble) -> dict[str, bytes]:

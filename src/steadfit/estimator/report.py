@@ -13,8 +13,9 @@ def report_of(ensemble: Ensemble, seconds: float) -> dict[str, Any]:
     """Return what an ensemble reached on texts held out, beside simpler models, as JSON values.
 
     Keys: `held_out` (network, blend, thresholds), `baselines` (majority and NBSVM on the same
-    texts), `ece`, `ece_by_chance` (see `steadfit.report.reliability`), `duplicates` between the
-    parts, `data`, `language_model`, `seconds`.
+    texts), `temperature` of the networks, `ece`, `ece_by_chance` (see
+    `steadfit.report.reliability`), `duplicates` between the parts, `data`, `language_model`,
+    `seconds`.
     """
     details = ensemble.details
     figures = dict(details.get("figures", {}))
@@ -25,6 +26,7 @@ def report_of(ensemble: Ensemble, seconds: float) -> dict[str, Any]:
     return {
         "held_out": figures,
         "baselines": baselines,
+        "temperature": round(1 / ensemble.scale, 4),
         "ece": trust.get("ece"),
         "ece_by_chance": trust.get("ece_by_chance"),
         "duplicates": details.get("duplicates", {}),

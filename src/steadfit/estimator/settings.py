@@ -9,9 +9,12 @@ from typing import Any
 from steadfit.core.checks import LARGEST_SEED, number, shown, whole_number
 from steadfit.core.errors import DataError
 from steadfit.estimator.classes import Classes
+from steadfit.inference.metrics import check_metric
+from steadfit.models.config import CLASSIFIER_DEFAULTS, AWDLSTMConfig
 from steadfit.recipe.choices import Recipe
 from steadfit.recipe.settings import FIND, ClassifierSettings, LanguageModelSettings
 from steadfit.text.tokenizer import SUBWORDS, WORDS
+from steadfit.text.vocab import MARKERS
 
 PATIENCE = 1  # of early stopping that is asked for without a number
 
@@ -22,17 +25,11 @@ def recipe_of(given: Mapping[str, Any], classes: Classes) -> Recipe:
     Raises:
         DataError: a parameter that is not what is accepted.
     """
+    _check(given, classes)
     penalties = _given(given, alpha="alpha", beta="beta", beta_norm="beta_norm")
-    for name in ("lr", "lm_lr"):
-        if given[name] not in (None, FIND):
-            number(name, given[name])
     limit = given["vocab_size"]
     limit = None if limit is None else whole_number("vocab_size", limit, 1)
     language_model = None
-    if given["language_model"] not in (True, False):
-        raise DataError(
-            f"language_model is {shown(given['language_model'])}; accepted are True and False."
-        )
     if given["language_model"]:
         changed = {**penalties, **_given(given, lm_lr="lr", lm_epochs="epochs")}
         if limit is not None and given["tokenizer"] == WORDS:
@@ -49,9 +46,6 @@ def recipe_of(given: Mapping[str, Any], classes: Classes) -> Recipe:
         **_given(given, **dict(zip(names, names, strict=True))),
     )
     pieces = {} if limit is None or given["tokenizer"] != SUBWORDS else {"pieces": limit}
-    metric = given["metric"]
-    if classes.many and given["abstain_below"]:
-        raise DataError("abstain_below is for one class a text; of several labels tune thresholds.")
     return Recipe(
         base=given["pretrained"],
         language_model=language_model,
@@ -65,11 +59,42 @@ def recipe_of(given: Mapping[str, Any], classes: Classes) -> Recipe:
         tokenizer=given["tokenizer"],
         class_weight=_class_weight(given["class_weight"], classes),
         calibrate=given["calibrate"],
-        metric=metric,
+        metric=given["metric"],
         abstain_below=given["abstain_below"],
         patience=_patience(given["early_stopping"]),
         **pieces,
     )
+
+
+def _check(given: Mapping[str, Any], classes: Classes) -> None:
+    """Check what would be found out only after a long training."""
+    for name in ("language_model", "refit", "calibrate", "verbose"):
+        if given[name] not in (True, False):
+            raise DataError(f"{name} is {shown(given[name])}; accepted are True and False.")
+    for name in ("lr", "lm_lr"):
+        if given[name] not in (None, FIND) and not number(name, given[name]) > 0:
+            raise DataError(f"{name} is {shown(given[name])}; give a positive number or 'find'.")
+    if number("label_smoothing", given["label_smoothing"]) >= 1:
+        raise DataError(
+            f"label_smoothing is {given['label_smoothing']!r}; accepted is a number from 0 to "
+            "below 1."
+        )
+    sizes = given["sizes"]
+    if sizes is not None and not isinstance(sizes, Mapping):
+        raise DataError(f"sizes is {shown(sizes)}; a dictionary is accepted: {{'n_hid': 400}}.")
+    drop_mult = ClassifierSettings.drop_mult if given["drop_mult"] is None else given["drop_mult"]
+    AWDLSTMConfig.from_defaults(CLASSIFIER_DEFAULTS, len(MARKERS), drop_mult, dict(sizes or {}))
+    if given["metric"] is not None:
+        check_metric(given["metric"], classes.names)
+    if number("abstain_below", given["abstain_below"]) > 1:
+        raise DataError(f"abstain_below is {given['abstain_below']!r}; accepted is 0 to 1.")
+    if classes.many and given["abstain_below"]:
+        raise DataError("abstain_below is for one class a text; of several labels tune thresholds.")
+    if classes.many and given["blend"] == "always":
+        raise DataError(
+            "blend is 'always', but NBSVM gives each text one class, and these may have several; "
+            "take 'auto' or None."
+        )
 
 
 def _given(parameters: Mapping[str, Any], **names: str) -> dict[str, Any]:
@@ -95,7 +120,7 @@ def _class_weight(given: Any, classes: Classes) -> Any:
             f"class_weight names {shown(unknown)}; the classes are "
             f"{shown(classes.values.tolist())}."
         )
-    return {name_of[one]: weight for one, weight in given.items()}
+    return {name_of[one]: number(f"class_weight of {one!r}", n) for one, n in given.items()}
 
 
 def _seed(given: Any) -> int:

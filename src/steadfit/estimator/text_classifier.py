@@ -201,7 +201,8 @@ class TextClassifier(Trained):
         data = fit_data(texts, labels, None, None, None, sample_weight, self.text, self._classes)
         recipe = recipe_of(self.get_params(deep=False), self._classes)
         began = time.monotonic()
-        with self._working("continued") as work, quiet(not self.verbose):
+        times = len(self.ensemble_.details.get("continued", []))
+        with self._working("continued", str(times)) as work, quiet(not self.verbose):
             made = train_further(self.ensemble_, data.corpus, recipe, work, data.weights)
         return self._take(made, self._classes, time.monotonic() - began)
 
@@ -235,4 +236,4 @@ class TextClassifier(Trained):
     def _working(self, *below: str) -> AbstractContextManager[Work]:
         place = self.checkpoint_dir
         folder = None if place is None else a_path("checkpoint_dir", place).joinpath(*below)
-        return working(folder, [EpochLines()] if self.verbose else [])
+        return working(folder, [EpochLines()] if self.verbose else [], self.verbose)

@@ -12,24 +12,31 @@ from steadfit.text.lazy_strings import LazyStrings
 from steadfit.text.values import is_missing
 
 
-def texts_of(given: Any, columns: str | Sequence[str] | None = None) -> Sequence[str]:
+def texts_of(
+    given: Any, columns: str | Sequence[str] | None = None, what: str = "texts"
+) -> Sequence[str]:
     """Return one string a document.
 
     Args:
         given: a sequence of strings; with `columns` a data frame (whatever has `columns` and gives
             one when indexed), a dictionary of columns, or a sequence of dictionaries.
         columns: those that hold the texts; several are joined as fields (see `join_fields`).
+        what: they are called in messages.
 
     Raises:
-        DataError: something else, no texts at all, a column that is not there, or a text that is
-            missing or no string.
+        DataError: something else, no texts at all, a column that is not there or of another length,
+            or a text that is missing or no string.
     """
     if columns is None:
-        return _checked(_one_column(given), "texts")
+        return _checked(_one_column(given), what)
     names = text_columns(columns)
-    parts = [_checked(_column(given, name), f"column {name!r}") for name in names]
+    parts = [_checked(_column(given, name), f"{what} (column {name!r})") for name in names]
     if len(parts) == 1:
         return parts[0]
+    if len({len(part) for part in parts}) > 1:
+        sizes = zip(names, map(len, parts), strict=True)
+        lengths = ", ".join(f"{name!r} {size:,}" for name, size in sizes)
+        raise DataError(f"Columns have different lengths ({lengths}); one text a row is needed.")
     return [join_fields(row) for row in zip(*parts, strict=True)]
 
 
@@ -83,7 +90,7 @@ def _checked(values: Iterable[Any], what: str) -> Sequence[str]:
         return values
     texts = list(values)
     if not texts:
-        raise DataError(f"No texts were given ({what} holds none): 0 sample(s), 1 is needed.")
+        raise DataError(f"No {what} were given: 0 sample(s), 1 is needed.")
     missing = [row for row, text in enumerate(texts) if is_missing(text)]
     if missing:
         raise DataError(

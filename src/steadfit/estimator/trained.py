@@ -69,6 +69,8 @@ class Trained(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         if self._classes.many is None:
+            if labels is None:
+                raise DataError("Labels are None; give one for each text.")
             answers = list(labels.tolist() if hasattr(labels, "tolist") else labels)
             given = self.predict(texts).tolist()
             if len(answers) != len(given):
