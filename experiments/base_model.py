@@ -2,12 +2,15 @@
 
 Texts are of free licence: speeches, novels, Wikipedia articles, documentation, the Brown corpus.
 `--text` names another training file; the validation file stands beside it, `train` replaced by
-`valid` in its name.
+`valid` in its name. A direction that lies in the package as this recipe makes it is not trained
+again; `--fresh` trains it all the same.
 """
 
 from __future__ import annotations
 
+import json
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,14 +36,32 @@ QUICK["start"] = None
 
 def run(options: Options) -> Found:
     """Train both directions; outside of a quick run the package gets them."""
-    made = [training(options, BACKWARD if way else FULL) for way in DIRECTIONS]
+    recipes = {name: BACKWARD if way else FULL for way, name in DIRECTIONS.items()}
+    figures: dict[str, Any] = {}
+    if not (options.quick or options.fresh or options.text):
+        figures = {name: there for name in recipes if (there := shipped(name, recipes[name]))}
+        if figures:
+            print(f"in the package already: {', '.join(figures)}", flush=True)
+    missing = [name for name in recipes if name not in figures]
+    made = [training(options, recipes[name]) for name in missing]
     threads = max(1, (os.cpu_count() or 1) // options.jobs)
     done = run_all(made, options.jobs, options.fresh, threads)
-    figures = dict(zip(DIRECTIONS.values(), (_figures(one) for one in done), strict=True))
-    if not options.quick:
-        for name, one in zip(DIRECTIONS.values(), done, strict=True):
+    for name, one in zip(missing, done, strict=True):
+        figures[name] = _figures(one)
+        if not options.quick:
             figures[name] |= ship(Path(one["folder"]), one["text"], PACKAGE / name)
-    return Found(figures, done, _table(figures))
+    return Found(figures, done, _table({name: figures[name] for name in recipes}))
+
+
+def shipped(direction: str, how: Pretraining) -> dict[str, Any] | None:
+    """Return the figures of a model that lies in the package, if this recipe has made it."""
+    folder = PACKAGE / direction
+    with suppress(FileNotFoundError):
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        if config.get("recipe") == how.settings():
+            metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text("utf-8"))
+            return {**metrics, "megabytes": megabytes(folder)}
+    return None
 
 
 def ship(trained: Path, text: str, folder: Path) -> dict[str, Any]:
