@@ -76,7 +76,8 @@ class Ours:
         corpus = hold_out(corpus, recipe.held_out, recipe.seed)
         folder = FOLDER / "networks" / _digest(draw.digest, self._network_settings(recipe))
         with Clock() as clock:
-            ensemble = train_ensemble(corpus, recipe, encoders, folder)
+            unlabelled = draw.unlabelled if self.blend else ()
+            ensemble = train_ensemble(corpus, recipe, encoders, folder, unlabeled=unlabelled)
         if not self.blend:
             ensemble = replace(ensemble, linear=None, weight=1.0)
         kept = save_ensemble(folder.with_name(f"{folder.name}-model"), ensemble)
@@ -91,7 +92,7 @@ class Ours:
 
     def _network_settings(self, recipe: Recipe) -> dict[str, Any]:
         """Return what decides the networks' weights, but for the directions."""
-        settings = asdict(replace(recipe, backwards=False, blend=None))
+        settings = asdict(replace(recipe, backwards=False, blend=None, self_training=0.0))
         return {**settings, "base": _base_digest(self.base)}
 
     def settings(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from steadfit.core.checks import shown
 from steadfit.core.console import say
 from steadfit.core.errors import DataError
 from steadfit.linear.calibration import fit_scale, folds
@@ -25,6 +26,14 @@ class Solution(NamedTuple):
 
 CHARACTERS = 50_000_000  # of texts that are learned from, at most
 
+
+class Assumed(NamedTuple):
+    """Texts with labels that nobody has confirmed, such as those another model gave them."""
+
+    texts: Sequence[str]
+    labels: Sequence[Hashable]
+
+
 # Counts (texts, n-grams), the class of each text (texts,) and the number of classes.
 Solver = Callable[[Any, NDArray[np.int64], int], Solution]
 
@@ -35,6 +44,7 @@ def fit_linear(
     labels: Sequence[Hashable],
     classes: Sequence[Hashable] | None,
     calibrated: bool,
+    assumed: Assumed | None = None,
 ) -> LinearModel:
     """Return what `solve` learns from texts.
 
@@ -49,19 +59,23 @@ def fit_linear(
             the labels first occur.
         calibrated: fit the scale of probabilities, on margins of texts held out in five parts.
             Counting is done once, but solving six times.
+        assumed: more to learn from; no scale is fitted on it.
 
     Raises:
         DataError: a text is no string, as many labels as texts are needed, two classes, a text of
             each class, or something to count.
     """
     codes, names = _coded(texts, labels, classes)
-    rows = _enough(texts, codes)
+    rows = _enough(texts, codes, CHARACTERS)
     if len(rows) < len(texts):
         say(f"A linear model of words learns from {len(rows):,} of {len(texts):,} texts.")
         texts, codes = [texts[row] for row in rows.tolist()], codes[rows]
+    confirmed = len(codes)
+    if assumed is not None and len(assumed.texts):
+        texts, codes = _with(assumed, texts, codes, names)
     ngrams, counts = count_new(texts)
     idf, weights, bias = solve(counts, codes, len(names))
-    scale = _scale(solve, counts, codes, len(names)) if calibrated else 1.0
+    scale = _scale(solve, counts, codes, len(names), confirmed) if calibrated else 1.0
     if idf is None:  # what weighs nothing changes nothing; with idf it counts in a text's norm
         used = np.flatnonzero((weights != 0).any(axis=1))
         used = used if len(used) else np.array([0])
@@ -69,9 +83,23 @@ def fit_linear(
     return LinearModel(tuple(names), tuple(ngrams), idf, weights, bias, scale)
 
 
-def _enough(texts: Sequence[str], codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return rows of texts that have about `CHARACTERS` together, at even steps in each class."""
-    share = CHARACTERS / max(CHARACTERS, sum(map(len, texts)))
+def _with(
+    assumed: Assumed, texts: Sequence[str], codes: NDArray[np.int64], names: list[Hashable]
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Return texts and codes with those that are assumed behind, as far as there is room."""
+    room = max(1, CHARACTERS - sum(map(len, texts)))
+    code_of = {name: code for code, name in enumerate(names)}
+    if unknown := {*assumed.labels} - {*names}:
+        raise DataError(f"Labels {shown(sorted(map(str, unknown)))} were assumed that no text has.")
+    more = np.array([code_of[label] for label in assumed.labels], dtype=np.int64)
+    check_texts(assumed.texts)
+    rows = _enough(assumed.texts, more, room)
+    return [*texts, *(assumed.texts[row] for row in rows)], np.concatenate([codes, more[rows]])
+
+
+def _enough(texts: Sequence[str], codes: NDArray[np.int64], characters: int) -> NDArray[np.int64]:
+    """Return rows of texts that have about so many characters, at even steps in each class."""
+    share = characters / max(characters, sum(map(len, texts)))
     kept = []
     for code in np.unique(codes):
         members = np.flatnonzero(codes == code)
@@ -80,10 +108,16 @@ def _enough(texts: Sequence[str], codes: NDArray[np.int64]) -> NDArray[np.int64]
     return np.sort(np.concatenate(kept))
 
 
-def _scale(solve: Solver, counts: Any, codes: NDArray[np.int64], classes: int) -> float:
-    """Return the scale that fits margins of texts that were held out, part by part."""
+def _scale(
+    solve: Solver, counts: Any, codes: NDArray[np.int64], classes: int, confirmed: int
+) -> float:
+    """Return the scale that fits margins of texts that were held out, part by part.
+
+    Only the first so many, whose labels are confirmed, are held out.
+    """
     margins, answers = [np.zeros((0, classes))], [codes[:0]]
-    for held_out in folds(codes):
+    for part in folds(codes[:confirmed]):
+        held_out = np.pad(part, (0, len(codes) - confirmed))
         learned = counts[~held_out]
         # Without those held out, some n-grams would not have been counted.
         known = np.flatnonzero(learned.getnnz(axis=0) >= least_documents(len(codes)))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadfit.linear.counting import with_values
-from steadfit.linear.fit import Solution, fit_linear
+from steadfit.linear.fit import Assumed, Solution, fit_linear
 from steadfit.linear.model import LinearModel
 
 
@@ -19,6 +19,7 @@ def fit_nbsvm(
     labels: Sequence[Hashable],
     classes: Sequence[Hashable] | None = None,
     calibrated: bool = True,
+    assumed: Assumed | None = None,
 ) -> LinearModel:
     """Train NBSVM on words and pairs of words (Wang & Manning, 2012, section 2.3).
 
@@ -29,7 +30,7 @@ def fit_nbsvm(
 
     The arguments are those of `steadfit.linear.fit.fit_linear`, and so are the errors.
     """
-    return fit_linear(_solve, texts, labels, classes, calibrated)
+    return fit_linear(_solve, texts, labels, classes, calibrated, assumed)
 
 
 def log_count_ratio(counts: Any, positive: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -42,9 +42,14 @@ def described(corpus: Corpus) -> dict[str, Any]:
 def duplicates_between(corpus: Corpus) -> dict[str, Any]:
     """Return how many documents held out resemble one that is learned from, and say so if any do.
 
-    Of very much text, for which near-duplicates would take too much memory, nothing is looked at.
+    Of very much text, for which near-duplicates would take too much memory, nothing is looked at;
+    that is said too.
     """
     if sum(map(len, corpus.texts)) > MOST_CHARACTERS:
+        say(
+            f"The texts have more than {MOST_CHARACTERS:,} characters: those held out are not "
+            "compared with those that are learned from."
+        )
         return {}
     found = find_duplicates(corpus, most=1)
     if len(found.leaked):
@@ -52,7 +57,9 @@ def duplicates_between(corpus: Corpus) -> dict[str, Any]:
     return {"held_out": len(found.leaked), "learned_from": len(found.leaking)}
 
 
-def held_out_figures(fitted: Fitted, answers: NDArray[Any]) -> dict[str, Any]:
+def held_out_figures(
+    fitted: Fitted, answers: NDArray[Any], baseline: NDArray[np.float64] | None = None
+) -> dict[str, Any]:
     """Return what network, linear model and both together reach on the documents held out.
 
     Temperature, weight and thresholds were fitted on the same documents, so these figures are a
@@ -61,6 +68,8 @@ def held_out_figures(fitted: Fitted, answers: NDArray[Any]) -> dict[str, Any]:
     Args:
         fitted: on them.
         answers: see `answers_of`.
+        baseline: (texts, classes), what NBSVM of the labelled documents alone says, where the
+            linear model that was fitted with has learned more; None is that linear model.
     """
     many = answers.ndim == 2
     found: dict[str, Any] = {"documents": len(answers)}
@@ -71,7 +80,10 @@ def held_out_figures(fitted: Fitted, answers: NDArray[Any]) -> dict[str, Any]:
         found["majority"] = _number(np.bincount(answers).max() / len(answers))
         found["network"] = _of_classes(fitted.network, answers)
     if fitted.simple is not None:
-        found["linear"] = _of_classes(fitted.simple, answers)
+        baseline = fitted.simple if baseline is None else baseline
+        found["linear"] = _of_classes(baseline, answers)
+        if baseline is not fitted.simple:
+            found["linear_taught"] = _of_classes(fitted.simple, answers)
     if (blend := fitted.blend) is not None:
         part = blend.blend
         found["blend"] = {"accuracy": _number(part.accuracy), "log_loss": _number(part.log_loss)}

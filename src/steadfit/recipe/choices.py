@@ -34,6 +34,8 @@ class Recipe:
         refit: train again on all labelled texts, with what was fitted on those held out.
         blend: with NBSVM: "auto" where it helps on texts held out, "always", or None. NBSVM knows
             neither weights nor several labels a text: "auto" mixes nothing in then.
+        self_training: share of the texts without labels that NBSVM learns from too, with the labels
+            that it and the networks are surest of (see `steadfit.recipe.self_training`); 0 is none.
         seed: of everything that is drawn.
         tokenizer: "words" or "subwords".
         pieces: subwords at most.
@@ -56,6 +58,7 @@ class Recipe:
     held_out: float = 0.1
     refit: bool = False
     blend: str | None = "auto"
+    self_training: float = 0.6
     seed: int = 0
     tokenizer: str = WORDS
     pieces: int = PIECES
@@ -72,6 +75,8 @@ class Recipe:
             raise _other("blend", self.blend, "'auto', 'always' and None")
         if self.tokenizer not in (WORDS, SUBWORDS):
             raise _other("tokenizer", self.tokenizer, "'words' and 'subwords'")
+        if number("self_training", self.self_training) > 1:
+            raise _other("self_training", self.self_training, "numbers from 0 to 1")
         if not 0 < number("held_out", self.held_out) < 1:
             raise _other("held_out", self.held_out, "numbers between 0 and 1")
         weights: Any = self.class_weight

@@ -19,6 +19,7 @@ from steadfit.recipe.choices import Recipe
 from steadfit.recipe.held_out import hold_out
 from steadfit.recipe.language_model import TooLittleText, prepare_language_model
 from steadfit.recipe.network import Reading, starting_network
+from steadfit.recipe.self_training import MOST
 from steadfit.recipe.settings import ClassifierSettings
 from steadfit.recipe.train import Work
 from steadfit.text.corpus import TRAIN, VALID, Corpus
@@ -137,6 +138,8 @@ def measured(
     phases = tuple(phase.epochs for phase in _with_rate(how).phases(len(rows), len(groups)))
     times = 1 + (sum(phases) if recipe.patience is not None else 0)
     rest = times * seconds[0] * judged / learned + _linear(corpus, recipe, clock)
+    if recipe.blend is not None and recipe.self_training and not corpus.multi_label:
+        rest += seconds[0] * min(len(unlabeled), MOST) / len(rows)  # the networks read them once
     return Costs(of_language_model, epochs, seconds[0], seconds[1], phases, rest)
 
 

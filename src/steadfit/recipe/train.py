@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,14 +20,13 @@ from steadfit.files.pretrained import DIRECTIONS
 from steadfit.files.transfer import read_pretrained
 from steadfit.inference.decision import Decision
 from steadfit.inference.ensemble import Ensemble
-from steadfit.linear.model import LinearModel
-from steadfit.linear.nbsvm import fit_nbsvm
 from steadfit.recipe.account import described, duplicates_between, held_out_figures
 from steadfit.recipe.base import AUTO, base_for
 from steadfit.recipe.choices import BOTH, Recipe
-from steadfit.recipe.fitted import answers_of, fit_held_out
+from steadfit.recipe.fitted import Fitted, answers_of, fit_held_out
 from steadfit.recipe.held_out import hold_out
 from steadfit.recipe.language_model import TooLittleText, train_language_model
+from steadfit.recipe.linear_part import fit_linear_part, mixing_allowed, nbsvm
 from steadfit.recipe.network import Reading, best_epochs, train_network
 from steadfit.recipe.weights import class_weights_of
 from steadfit.text.corpus import TRAIN, VALID, Corpus
@@ -83,14 +83,15 @@ def train(
     """
     work = _work(folder)
     corpus = hold_out(labelled, recipe.held_out, recipe.seed)
+    duplicates = duplicates_between(corpus)  # told before hours are spent
     texts = Corpus([*corpus.part(TRAIN).texts, *unlabeled])
     base: str | Path | None = recipe.base
     if base == AUTO:
         # What there is for English was trained on words.
         base = None if recipe.tokenizer == SUBWORDS else base_for(texts.texts)
     encoders = [train_encoder(texts, recipe, base, way, work) for way in recipe.directions]
-    made = train_ensemble(corpus, recipe, encoders, work, weights)
-    return replace(made, details={**made.details, "duplicates": duplicates_between(corpus)})
+    made = train_ensemble(corpus, recipe, encoders, work, weights, unlabeled)
+    return replace(made, details={**made.details, "duplicates": duplicates})
 
 
 def train_encoder(
@@ -131,6 +132,7 @@ def train_ensemble(
     encoders: Sequence[Encoder],
     folder: Path | Work,
     weights: NDArray[Any] | None = None,
+    unlabeled: Sequence[str] = (),
 ) -> Ensemble:
     """Train a classifier on labelled documents; it goes on where it was stopped.
 
@@ -140,25 +142,30 @@ def train_ensemble(
         encoders: one for each of `recipe.directions`.
         folder: for checkpoints.
         weights: (documents,), how much each counts in training; None is one each.
+        unlabeled: texts that NBSVM is taught on, if it is mixed in.
 
     Raises:
         DataError: a class that no document to learn from has, or "always" a blend that cannot be.
     """
     work, classes = _work(folder), corpus.classes
-    mixing = _mixing(corpus, recipe, weights)
-    asked = recipe.blend is not None and not corpus.multi_label  # a baseline at least
+    mixing = mixing_allowed(corpus, recipe, weights is not None)
     valid = corpus.part(VALID)
     _check_classes(corpus.part(TRAIN), valid)
     answers = answers_of(valid, classes)
     ways = list(zip(encoders, recipe.directions, strict=True))
     trained = [_network(corpus, recipe, *way, work, "held-out", weights) for way in ways]
     networks = tuple(one.saved for one in trained)
-    plain = Decision(classes, multi_label=corpus.multi_label)
-    mean = Ensemble(networks, plain).mean_probabilities(valid.texts)
-    simple = _nbsvm(corpus.part(TRAIN)).probabilities(valid.texts) if asked else None
-    fitted = fit_held_out(mean, simple, answers, classes, recipe, mixing)
-    linear = _nbsvm(corpus) if fitted.weight < 1 else None
-    seconds = _seconds(networks)
+    alone = Ensemble(networks, Decision(classes, multi_label=corpus.multi_label))
+    mean = alone.mean_probabilities(valid.texts)
+
+    def fit(simple: NDArray[Any] | None) -> Fitted:
+        return fit_held_out(mean, simple, answers, classes, recipe, mixing)
+
+    began = time.perf_counter()
+    part = fit_linear_part(corpus, alone, fit, recipe, mixing, unlabeled)
+    fitted = part.fitted
+    linear = nbsvm(corpus, part.assumed) if fitted.weight < 1 else None
+    seconds = _seconds(networks) + time.perf_counter() - began
     if recipe.refit:
         networks = tuple(
             _network(corpus, recipe, *way, work, "all", weights, like=one.epochs).saved
@@ -167,7 +174,8 @@ def train_ensemble(
         seconds += _seconds(networks)
     details = {
         "data": described(corpus),
-        "figures": held_out_figures(fitted, answers),
+        "figures": held_out_figures(fitted, answers, part.baseline),
+        "assumed_labels": 0 if part.assumed is None else len(part.assumed.texts),
         "language_model": {
             DIRECTIONS[way]: encoder.figures for encoder, way in ways if encoder.figures
         },
@@ -240,19 +248,6 @@ def _network(
     return _Trained(saved, best_epochs(history) if stoppable else None)
 
 
-def _mixing(corpus: Corpus, recipe: Recipe, weights: NDArray[Any] | None) -> bool:
-    """Tell whether NBSVM, which knows no weights, may be mixed in."""
-    if recipe.blend == "always" and corpus.multi_label:
-        raise DataError(
-            "blend='always' was asked for, but NBSVM gives each text one class, and these texts "
-            "may have several; take 'auto' or None."
-        )
-    weighed = weights is not None or recipe.class_weight is not None
-    return recipe.blend == "always" or (
-        recipe.blend is not None and not weighed and not corpus.multi_label
-    )
-
-
 def _check_classes(train: Corpus, valid: Corpus) -> None:
     if unseen := sorted({*valid.classes} - {*train.classes}):
         raise DataError(
@@ -268,11 +263,6 @@ def _check_classes(train: Corpus, valid: Corpus) -> None:
 
 def _work(folder: Path | Work) -> Work:
     return folder if isinstance(folder, Work) else Work(folder)
-
-
-def _nbsvm(corpus: Corpus) -> LinearModel:
-    assert corpus.labels is not None
-    return fit_nbsvm(corpus.texts, corpus.labels, classes=corpus.classes, calibrated=True)
 
 
 def _seconds(networks: Sequence[SavedModel]) -> float:
