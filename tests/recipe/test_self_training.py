@@ -161,6 +161,17 @@ def test_what_taught_wrongly_is_not_listened_to(monkeypatch: pytest.MonkeyPatch)
     assert part.baseline is not None
 
 
+def test_texts_without_words_are_left_to_the_network(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    letters = split(Corpus(["x y z"] * 20, [NAMES[place % 2] for place in range(20)]), 6)
+    part = fitted_with(letters, Recipe(), [], monkeypatch)
+    assert (part.baseline, part.assumed, part.fitted.weight) == (None, None, 1.0)
+    assert "NBSVM is left out" in capsys.readouterr().out
+    with pytest.raises(DataError, match="share no words"):
+        fitted_with(letters, Recipe(blend="always"), [], monkeypatch)
+
+
 def test_it_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     labelled, unlabeled = split(spoken(60, 0, FIRST), 20), list(spoken(400, 1, BOTH).texts)
     for recipe in (Recipe(self_training=0), Recipe(blend=None)):

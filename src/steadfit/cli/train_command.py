@@ -79,7 +79,7 @@ def train(
         str | None, _choice("Largest rate of the language model, or find.", "the recipe's")
     ] = None,
     epochs: Annotated[
-        int | None, _choice("Of each phase; the last has twice as many.", "by texts", min=1)
+        int | None, _choice("Of each phase; the last has three times as many.", "by texts", min=1)
     ] = None,
     batch_size: Annotated[int | None, _choice("Texts of a step.", "the recipe's", min=1)] = None,
     drop_mult: Annotated[float | None, _choice("Scales all dropouts.", "the recipe's")] = None,
@@ -104,6 +104,9 @@ def train(
         bool | None, _choice("Temper probabilities on texts held out.", "calibrate")
     ] = None,
     blend: Annotated[str | None, _choice("With NBSVM: auto, always or none.", "auto")] = None,
+    self_training: Annotated[
+        float | None, _choice("Share of --unlabeled that NBSVM is taught on.", "0.6")
+    ] = None,
     metric: Annotated[
         str | None, _choice("Tune thresholds for accuracy, macro-f1, …, f1:CLASS.", "none")
     ] = None,

@@ -55,6 +55,7 @@ def recipe_of(given: Mapping[str, Any], classes: Classes) -> Recipe:
         held_out=given["held_out"],
         refit=given["refit"],
         blend=given["blend"],
+        self_training=given["self_training"],
         seed=_seed(given["random_state"]),
         tokenizer=given["tokenizer"],
         class_weight=_class_weight(given["class_weight"], classes),

@@ -35,8 +35,8 @@ class TextClassifier(Trained):
 
     `fit` runs the recipe of Howard & Ruder (2018) and what was added to it here: a pretrained
     language model where one fits, trained further on the texts and on unlabelled ones; a classifier
-    from it, unfrozen layer by layer; a temperature and a mixture with NBSVM, fitted on texts held
-    out. The parameters say what of it is done; None leaves a number to the recipe.
+    from it, first its head and then all layers; a temperature and a mixture with NBSVM, fitted on
+    texts held out. The parameters say what of it is done; None leaves a number to the recipe.
 
     Args:
         pretrained: "auto" for base-en where it is installed and knows the texts' words; a name, a
@@ -48,7 +48,7 @@ class TextClassifier(Trained):
         schedule: "gradual" unfreezes layer by layer, "one-cycle" trains the head and then all.
         lr, lm_lr: largest rates of the classifier's head and of the language model; "find" runs a
             range test.
-        epochs: of each phase of the classifier; the last has twice as many.
+        epochs: of each phase of the classifier; the last has three times as many.
         lm_epochs: of the language model.
         batch_size: documents of a step.
         drop_mult: scales the dropouts of the classifier.
@@ -65,6 +65,8 @@ class TextClassifier(Trained):
         calibrate: fit the temperature.
         blend: with NBSVM, "auto" where it helps on texts held out, "always" or None. NBSVM knows
             neither weights nor several labels: "auto" leaves it out then.
+        self_training: share of `unlabeled` that NBSVM learns from too, with the labels that the
+            networks and it are surest of; 0 is none.
         metric: what thresholds are tuned for: "accuracy", "macro-f1", "balanced-accuracy" or
             "f1:<class>"; None takes the likeliest class.
         abstain_below: a text whose largest probability is less gets None.
@@ -107,6 +109,7 @@ class TextClassifier(Trained):
         early_stopping: bool | int = False,
         calibrate: bool = True,
         blend: str | None = "auto",
+        self_training: float = 0.6,
         metric: str | None = None,
         abstain_below: float = 0.0,
         max_minutes: float | None = None,
@@ -139,6 +142,7 @@ class TextClassifier(Trained):
         self.early_stopping = early_stopping
         self.calibrate = calibrate
         self.blend = blend
+        self.self_training = self_training
         self.metric = metric
         self.abstain_below = abstain_below
         self.max_minutes = max_minutes

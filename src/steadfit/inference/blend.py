@@ -13,7 +13,8 @@ from steadfit.core.checks import number
 from steadfit.core.errors import DataError
 from steadfit.linear.probabilities import LEAST_PROBABILITY, class_codes, class_probabilities
 
-RULES = ("auto", "always")
+AUTO, ALWAYS = "auto", "always"
+RULES = (AUTO, ALWAYS)
 
 
 class HeldOut(NamedTuple):
@@ -83,7 +84,7 @@ def fit_blend(network: ArrayLike, linear: ArrayLike, codes: ArrayLike, rule: str
     gain = float(gains.mean())
     error = float(gains.std(ddof=1)) / math.sqrt(len(gains)) if len(gains) > 1 else math.inf
     return Blend(
-        best_weight if rule == "always" or gain > error else better_weight,
+        best_weight if rule == ALWAYS or gain > error else better_weight,
         best_weight,
         gain,
         error,

@@ -18,6 +18,10 @@ _LARGEST_TABLE = 27  # the logarithm of its bytes, to the base of two
 _ENOUGH = 2  # documents: from there on the table counts no further
 
 
+class NothingToCount(DataError):
+    """Training texts in which no word or pair of words can be counted."""
+
+
 def words_and_pairs(text: str) -> list[str]:
     """Return the words of two letters or more in lower case, then each two neighbours."""
     words: list[str] = _WORD.findall(text.lower())
@@ -36,7 +40,7 @@ def count_new(texts: Sequence[str]) -> tuple[list[str], Any]:
     either: they would need more memory than all the rest.
 
     Raises:
-        DataError: there is nothing to count.
+        NothingToCount: there is nothing to count.
     """
     from sklearn.feature_extraction.text import CountVectorizer
 
@@ -46,7 +50,7 @@ def count_new(texts: Sequence[str]) -> tuple[list[str], Any]:
     try:
         counts = counter.fit_transform(texts)
     except ValueError as error:
-        raise DataError(
+        raise NothingToCount(
             "The training texts share no words of two letters or more, so there is nothing to "
             "count. Look at the texts."
         ) from error

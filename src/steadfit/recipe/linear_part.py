@@ -8,8 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from steadfit.core.console import say
 from steadfit.core.errors import DataError
+from steadfit.inference.blend import ALWAYS
 from steadfit.inference.ensemble import Ensemble
+from steadfit.linear.counting import NothingToCount
 from steadfit.linear.fit import Assumed
 from steadfit.linear.model import LinearModel
 from steadfit.linear.nbsvm import fit_nbsvm
@@ -64,11 +67,20 @@ def fit_linear_part(
         recipe: the choices.
         mixing: whether a linear model may be mixed in.
         unlabeled: texts without labels.
+
+    Raises:
+        NothingToCount: NBSVM always has to be mixed in, and the texts share no words.
     """
     if recipe.blend is None or corpus.multi_label:  # not even a baseline
         return LinearPart(fit(None), None, None)
     train, valid = corpus.part(TRAIN), corpus.part(VALID)
-    first = nbsvm(train)
+    try:
+        first = nbsvm(train)
+    except NothingToCount as error:
+        if recipe.blend == ALWAYS:
+            raise
+        say(f"NBSVM is left out. {error}")
+        return LinearPart(fit(None), None, None)
     baseline = first.probabilities(valid.texts)
     fitted = fit(baseline)
     if not mixing or fitted.blend is None:
@@ -93,13 +105,13 @@ def mixing_allowed(corpus: Corpus, recipe: Recipe, weighed: bool) -> bool:
     Raises:
         DataError: it has to be, and gives one class only where texts may have several.
     """
-    if recipe.blend == "always" and corpus.multi_label:
+    if recipe.blend == ALWAYS and corpus.multi_label:
         raise DataError(
             "blend='always' was asked for, but NBSVM gives each text one class, and these texts "
             "may have several; take 'auto' or None."
         )
     weighed = weighed or recipe.class_weight is not None
-    return recipe.blend == "always" or (
+    return recipe.blend == ALWAYS or (
         recipe.blend is not None and not weighed and not corpus.multi_label
     )
 

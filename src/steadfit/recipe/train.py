@@ -83,7 +83,10 @@ def train(
     """
     work = _work(folder)
     corpus = hold_out(labelled, recipe.held_out, recipe.seed)
-    duplicates = duplicates_between(corpus)  # told before hours are spent
+    # What is wrong is told before hours are spent.
+    mixing_allowed(corpus, recipe, weights is not None)
+    _check_classes(corpus.part(TRAIN), corpus.part(VALID))
+    duplicates = duplicates_between(corpus)
     texts = Corpus([*corpus.part(TRAIN).texts, *unlabeled])
     base: str | Path | None = recipe.base
     if base == AUTO:
