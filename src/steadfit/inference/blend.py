@@ -15,6 +15,8 @@ from steadfit.linear.probabilities import LEAST_PROBABILITY, class_codes, class_
 
 AUTO, ALWAYS = "auto", "always"
 RULES = (AUTO, ALWAYS)
+PRIOR = 2.0  # texts that speak for each part before any does
+_LEAST_WEIGHT = 1e-9  # where the prior outweighs any number of texts
 
 
 class HeldOut(NamedTuple):
@@ -29,7 +31,7 @@ class Blend(NamedTuple):
 
     Attributes:
         weight: of the network; the linear model has the rest. One and zero are one of them alone.
-        best_weight: the one with the least log loss, where the rule did not take it as well.
+        best_weight: the likeliest one, where the rule did not take it as well.
         gain: by how much less log loss that weight has than the better part alone.
         standard_error: of the gain; infinite for a single text.
         texts: how many were held out.
@@ -48,15 +50,16 @@ class Blend(NamedTuple):
 
 
 def fit_blend(network: ArrayLike, linear: ArrayLike, codes: ArrayLike, rule: str = "auto") -> Blend:
-    """Return the mixture w · network + (1 − w) · linear with the least log loss.
+    """Return the likeliest mixture w · network + (1 − w) · linear.
 
     Log loss and not accuracy decides: it is convex in w, has no steps, and tells far more of few
-    texts. `auto` takes the mixture only where its gain over the better part, text by text, is more
-    than the standard error of that gain; otherwise the better part alone. The weight was fitted on
-    the same texts: near its minimum log loss is a parabola, so that the gain is more than its
-    error just where the weight lies more than two standard errors of its own away from the better
-    part. A linear model that adds nothing is mixed in about once in forty times. The loss with the
-    weight taken is therefore never above that of either part, on these texts.
+    texts. Before any text speaks, w has the density of Beta(λ + 1, λ + 1) with λ = `PRIOR`, as if
+    so many texts had spoken for each part: ten texts cannot tell which part is the better one, and
+    both together nearly always are;
+    of some hundred texts it is hardly felt.
+
+    `auto` takes the mixture unless it is worse than the better part, text by text, by more than the
+    standard error of that; then the better part alone.
 
     Both parts should be calibrated (`steadfit.linear.calibration`): a part that is too sure of
     itself gets less weight than it deserves.
@@ -65,7 +68,7 @@ def fit_blend(network: ArrayLike, linear: ArrayLike, codes: ArrayLike, rule: str
         network: (texts, classes), probabilities of texts that it has not learned from.
         linear: (texts, classes), the same of the linear model, its classes in the same order.
         codes: (texts,), the column of each text's class.
-        rule: `auto`, or `always` for the weight with the least log loss whatever it gains.
+        rule: `auto`, or `always` for the mixture whatever it gains.
 
     Raises:
         DataError: no texts, sizes that do not fit together, what is no probability or no column,
@@ -78,13 +81,13 @@ def fit_blend(network: ArrayLike, linear: ArrayLike, codes: ArrayLike, rule: str
     rows = np.arange(len(answers))
     a = np.maximum(first[rows, answers], LEAST_PROBABILITY)
     b = np.maximum(second[rows, answers], LEAST_PROBABILITY)
-    best_weight = _least_loss(a, b)
+    best_weight = _likeliest(a, b)
     better_weight = float(np.log(a).mean() >= np.log(b).mean())
     gains = np.log(_mixed(a, b, best_weight)) - np.log(_mixed(a, b, better_weight))
     gain = float(gains.mean())
     error = float(gains.std(ddof=1)) / math.sqrt(len(gains)) if len(gains) > 1 else math.inf
     return Blend(
-        best_weight if rule == ALWAYS or gain > error else better_weight,
+        best_weight if rule == ALWAYS or gain > -error else better_weight,
         best_weight,
         gain,
         error,
@@ -115,15 +118,14 @@ def _mixed(
     return weight * first + (1 - weight) * second
 
 
-def _least_loss(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Return the weight of `a` with the least mean of -log(w · a + (1 − w) · b)."""
+def _likeliest(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Return the weight of `a` with the least sum of -log(w · a + (1 − w) · b), with the prior."""
 
     def slope(weight: float) -> float:
-        return float(((b - a) / (weight * a + (1 - weight) * b)).mean())
+        told = float(((b - a) / (weight * a + (1 - weight) * b)).sum())
+        return told - PRIOR / weight + PRIOR / (1 - weight)
 
-    if slope(1.0) <= 0:
-        return 1.0
-    return 0.0 if slope(0.0) >= 0 else crossing(slope, 0.0, 1.0)
+    return crossing(slope, _LEAST_WEIGHT, 1 - _LEAST_WEIGHT)
 
 
 def _held_out(
