@@ -164,6 +164,7 @@ def test_the_card_shows_use_figures_and_making(saved_folder: SavedFolder) -> Non
         assert part in card
     card = (saved_folder("language-model") / "README.md").read_text("utf-8")
     assert "n_words=20" in card
+    assert "must not be judged by texts that it has read" in card
     assert 'load_encoder("' in (saved_folder("encoder") / "README.md").read_text("utf-8")
 
 

@@ -34,6 +34,24 @@ _STORED = {
 }
 
 
+_LIMITS = (
+    "It knows the kind of texts it was trained on; what it says of others means less. It was not "
+    "examined for differences between groups of people; do that before it decides about any."
+)
+_FOR = {
+    "classifier": ["Labelling texts of the kind it was trained on.", _LIMITS],
+    "language-model": [
+        "Starting classifiers of texts like those it has read, and judging how likely a text is; "
+        "not writing texts for people. A classifier must not be judged by texts that it has read.",
+        _LIMITS,
+    ],
+    "encoder": [
+        "Starting classifiers of texts like those it has read. None must be judged by those.",
+        _LIMITS,
+    ],
+}
+
+
 def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """Return the model card as Markdown: what the model is, how to use it, what it reached."""
     sizes = config["model"]
@@ -63,9 +81,10 @@ def model_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     if "int8" in config:
         lines += ["", _deviation(config["int8"])]
     lines += ["", "## How it was made", "", "| setting | value |", "|---|---|"]
-    for name in ("source", "seed", "penalties", "data", "versions"):
-        if name in config:
+    for name in ("source", "base", "seed", "recipe", "penalties", "data", "versions"):
+        if config.get(name) is not None:
             lines.append(f"| {name} | {_shown(config[name])} |")
+    lines += ["", "## What it is for, and its limits", "", *_FOR[config["kind"]]]
     lines += [
         "",
         "The folder holds no code: weights are safetensors, everything else is JSON or text.",
