@@ -160,6 +160,7 @@ _WAYS = {
     "base-en": Ours(own=False),
     "base-en + own language model": Ours(),
     "the same + norm stabilizer": Ours(changes={"beta_norm": 50.0}),
+    "the same + NBSVM": Ours(blend=True),
     "forward + backward": Ours(backwards=BOTH),
     "blend": Ours(backwards=BOTH, blend=True),
 }

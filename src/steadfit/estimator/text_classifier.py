@@ -63,8 +63,8 @@ class TextClassifier(Trained):
         early_stopping: end a phase after more than so many epochs without a smaller loss on the
             texts held out, with its best weights; True is one.
         calibrate: fit the temperature.
-        blend: with NBSVM, "auto" where it helps on texts held out, "always" or None. NBSVM knows
-            neither weights nor several labels: "auto" leaves it out then.
+        blend: with NBSVM, "auto" unless texts held out speak against it, "always" or None. NBSVM
+            knows neither weights nor several labels: "auto" leaves it out then.
         self_training: share of `unlabeled` that NBSVM learns from too, with the labels that the
             networks and it are surest of; 0 is none.
         metric: what thresholds are tuned for: "accuracy", "macro-f1", "balanced-accuracy" or

@@ -55,8 +55,7 @@ def fit_blend(network: ArrayLike, linear: ArrayLike, codes: ArrayLike, rule: str
     Log loss and not accuracy decides: it is convex in w, has no steps, and tells far more of few
     texts. Before any text speaks, w has the density of Beta(λ + 1, λ + 1) with λ = `PRIOR`, as if
     so many texts had spoken for each part: ten texts cannot tell which part is the better one, and
-    both together nearly always are;
-    of some hundred texts it is hardly felt.
+    both together nearly always are; of some hundred texts it is hardly felt.
 
     `auto` takes the mixture unless it is worse than the better part, text by text, by more than the
     standard error of that; then the better part alone.
