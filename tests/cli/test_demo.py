@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from steadfit.cli import demo
-from steadfit.cli.demo_recipe import DemoSize, labelled_and_judged, texts_of_train
+from steadfit.cli.demo_recipe import Demo, DemoSize, labelled_and_judged, texts_of_train
 from steadfit.core.errors import DataError, DiskError
 from steadfit.inference.predictor import Predictor
+from steadfit.linear.nbsvm import fit_nbsvm
 from steadfit.recipe.language_model import train_language_model
 from steadfit.recipe.settings import ClassifierSettings, LanguageModelSettings
 from steadfit.text.corpus import TRAIN, VALID, Corpus
@@ -113,10 +114,29 @@ def test_the_demo_prints_a_table_and_its_json_names_files_that_exist(
     ]
     for run in results["runs"]:
         assert set(run) == {"name", "accuracy", "seconds", "tokens_per_second", "norm_drift"}
-    assert 0 <= results["baseline"]["accuracy"] <= 1
+    for name in ("baseline", "nbsvm", "mixture"):
+        assert 0 <= results[name]["accuracy"] <= 1
+    table = "\n".join(lines)
+    assert "base + own language model, mixed with NBSVM" in table.replace(base, "base")
     assert len(results["figures"]) == 3
     assert all(Path(figure).stat().st_size > 5_000 for figure in results["figures"])
     assert Predictor.load(results["model_dir"]).classes == ("neg", "pos")
+
+
+def test_the_mixture_is_half_nbsvm_and_half_the_network_at_the_usual_temperature(
+    reviews: Path, tmp_path: Path
+) -> None:
+    made = Demo(read_folder(reviews), TINY, 1, tmp_path / "out")
+    run = made.run("from nothing", None)
+    train, test = made.labelled.part(TRAIN), made.labelled.part(VALID)
+    assert train.labels is not None
+    assert test.labels is not None
+    linear = fit_nbsvm(train.texts, train.labels, classes=("neg", "pos"))
+    cooled = run.probabilities**0.5
+    both = cooled / cooled.sum(axis=1, keepdims=True) + linear.probabilities(test.texts)
+    found = [("neg", "pos")[code] for code in both.argmax(axis=1)]
+    right = [a == b for a, b in zip(found, test.labels, strict=True)]
+    assert made.mixed(run).both == sum(right) / len(right)
 
 
 def test_without_the_base_model_the_demo_says_so_and_starts_from_nothing(

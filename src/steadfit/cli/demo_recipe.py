@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,15 +10,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from steadfit.data.buckets import DocumentBatches
 from steadfit.data.prepare import prepare_tokens
 from steadfit.files.model_folder import SavedModel, save_model
 from steadfit.files.transfer import read_pretrained
+from steadfit.inference.blend import blended
 from steadfit.inference.deviation import DOCUMENTS, int8_deviation
+from steadfit.inference.ensemble import tempered
 from steadfit.kernels.precision import has_fast_bf16
 from steadfit.models.classifier import TextClassifier
+from steadfit.recipe.fitted import USUAL_SCALE
 from steadfit.recipe.language_model import train_language_model
+from steadfit.recipe.linear_part import nbsvm
 from steadfit.recipe.network import Reading, starting_network, train_network
 from steadfit.recipe.settings import ClassifierSettings, LanguageModelSettings
 from steadfit.report.norms import longest_rows, norm_curve, norm_drift
@@ -87,6 +93,15 @@ class DemoRun(NamedTuple):
     norm_drift: float
     norm_curve: list[float]
     saved: SavedModel
+    probabilities: NDArray[np.float64]  # (test reviews, classes)
+
+
+class Mixture(NamedTuple):
+    """What NBSVM reaches, alone and mixed with a run, and what it took to train and predict."""
+
+    linear: float
+    both: float
+    seconds: float
 
 
 def texts_of_train(reviews: Corpus, count: int, seed: int) -> Corpus:
@@ -181,7 +196,23 @@ class Demo:
             drift,
             norm_curve(model, beyond),
             self._saved(model, reading, how, {"accuracy": accuracy, "norm_drift": drift}),
+            probabilities.double().numpy(),
         )
+
+    def mixed(self, run: DemoRun) -> Mixture:
+        """Mix a run with NBSVM of the same labelled reviews, as the recipe begins to.
+
+        Nothing is held out to fit weight and temperature on, so they are the recipe's own: half and
+        half, and the usual temperature.
+        """
+        began = time.perf_counter()
+        test = self.labelled.part(VALID)
+        linear = nbsvm(self.labelled.part(TRAIN)).probabilities(test.texts)
+        seconds = time.perf_counter() - began
+        table = blended(tempered(run.probabilities, USUAL_SCALE), linear, 0.5)
+        answers = np.array([CLASSES.index(label) for label in test.labels or ()])
+        alone, both = ((one.argmax(axis=1) == answers).mean() for one in (linear, table))
+        return Mixture(float(alone), float(both), seconds)
 
     def save(self, run: DemoRun, folder: Path) -> Path:
         """Write the model folder of a run."""

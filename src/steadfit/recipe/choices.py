@@ -32,8 +32,8 @@ class Recipe:
         backwards: False, True, or "both" for two networks whose probabilities are averaged.
         held_out: share of the labelled texts that calibration and blend are fitted on.
         refit: train again on all labelled texts, with what was fitted on those held out.
-        blend: with NBSVM: "auto" unless texts held out speak against it, "always", or None. NBSVM knows
-            neither weights nor several labels a text: "auto" mixes nothing in then.
+        blend: with NBSVM: "auto" unless texts held out speak against it, "always", or None. NBSVM
+            knows neither weights nor several labels a text: "auto" mixes nothing in then.
         self_training: share of the texts without labels that NBSVM learns from too, with the labels
             that it and the networks are surest of (see `steadfit.recipe.self_training`); 0 is none.
         seed: of everything that is drawn.
