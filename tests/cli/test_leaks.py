@@ -25,7 +25,9 @@ OPTIONS = {
 
 def written(folder: Path) -> dict[str, bytes]:
     """Return all files of a model but those that hold a path, a time or the test's figures."""
+    # A configuration has a checksum of the metrics, among which are the seconds of the training.
     left_out = {"train.toml", "test.json", "README.md", "classifier.json", "metrics.json"}
+    left_out.add("config.json")
     files = (file for file in sorted(folder.rglob("*")) if file.is_file())
     return {
         str(file.relative_to(folder)): file.read_bytes()
