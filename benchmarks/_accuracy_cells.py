@@ -83,7 +83,7 @@ def _judged(trained: Trained, test: Part) -> Cell:
     right = sum(a == b for a, b in zip(answers, test.labels, strict=True))
     low, high = wilson_interval(right, len(test))
     if trained.documents_per_second is not None:
-        speed = trained.documents_per_second
+        speed = trained.documents_per_second()
     return {
         "accuracy": round(right / len(test), 4),
         "low": round(low, 4),

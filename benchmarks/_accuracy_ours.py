@@ -16,13 +16,13 @@ from typing import Any
 
 from benchmarks._accuracy_columns import Column
 from benchmarks._accuracy_draws import Draw
+from benchmarks._accuracy_reader import Reader
 from benchmarks._accuracy_trained import Clock, NotMeasured, Trained, folder_mb
 from benchmarks._harness import Options
 from benchmarks._sides import HOME
 from steadfit.core.atomic import write_json
 from steadfit.core.errors import FileFormatError
 from steadfit.files.pretrained import DIRECTIONS, installed_models, pretrained_folder
-from steadfit.inference.ensemble import Ensemble
 from steadfit.inference.ensemble_folder import save_ensemble
 from steadfit.recipe.held_out import hold_out
 from steadfit.recipe.settings import ClassifierSettings, LanguageModelSettings
@@ -81,12 +81,14 @@ class Ours:
         if not self.blend:
             ensemble = replace(ensemble, linear=None, weight=1.0)
         kept = save_ensemble(folder.with_name(f"{folder.name}-model"), ensemble)
+        reader = Reader(ensemble, folder)
         return Trained(
-            lambda texts: _labels(ensemble, texts),
+            reader.labels,
             ensemble.details["training_seconds"],
             _processor_seconds(folder, recipe, clock),
             folder_mb(kept),
             sum(one.figures.get("seconds", 0.0) for one in encoders),
+            documents_per_second=reader.documents_per_second,
             notes=ensemble.details["figures"],
         )
 
@@ -126,10 +128,6 @@ def encoder(texts: Sequence[str], recipe: Recipe, backwards: bool) -> Encoder:
     ]
     folder = FOLDER / "language-models" / _digest(settings)
     return train_encoder(Corpus(texts), recipe, base, backwards, folder)
-
-
-def _labels(ensemble: Ensemble, texts: Sequence[str]) -> Sequence[str]:
-    return ensemble.labels(ensemble.probabilities(texts))
 
 
 def _processor_seconds(folder: Path, recipe: Recipe, clock: Clock) -> float:

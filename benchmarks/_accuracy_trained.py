@@ -27,8 +27,8 @@ class Trained:
         processor_seconds: of training, over all cores: what other work beside it hardly changes.
         size_mb: on disk, of all that predicting needs.
         shared_seconds: of training what serves every draw, such as a language model.
-        documents_per_second: where predicting kept what it had computed before; None to let the
-            frame measure.
+        documents_per_second: tells how fast `predict` was, where it keeps what it computed before;
+            None to let the frame measure.
         notes: plain JSON values that are worth keeping, such as what was chosen on held-out rows.
         close: lets go of what predicting held.
     """
@@ -38,7 +38,7 @@ class Trained:
     processor_seconds: float
     size_mb: float
     shared_seconds: float = 0.0
-    documents_per_second: float | None = None
+    documents_per_second: Callable[[], float] | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
     close: Callable[[], None] = nothing
 

@@ -105,7 +105,7 @@ def train(
     ] = None,
     blend: Annotated[str | None, _choice("With NBSVM: auto, always or none.", "auto")] = None,
     self_training: Annotated[
-        float | None, _choice("Share of --unlabeled that NBSVM is taught on.", "0.6")
+        float | None, _choice("Share of --unlabeled that NBSVM is taught on.", "1")
     ] = None,
     metric: Annotated[
         str | None, _choice("Tune thresholds for accuracy, macro-f1, …, f1:CLASS.", "none")

@@ -65,8 +65,8 @@ class TextClassifier(Trained):
         calibrate: fit the temperature.
         blend: with NBSVM, "auto" unless texts held out speak against it, "always" or None. NBSVM
             knows neither weights nor several labels: "auto" leaves it out then.
-        self_training: share of `unlabeled` that NBSVM learns from too, with the labels that the
-            networks and it are surest of; 0 is none.
+        self_training: share of `unlabeled` that NBSVM learns from too, those of whose labels the
+            networks and it are surest; 0 is none.
         metric: what thresholds are tuned for: "accuracy", "macro-f1", "balanced-accuracy" or
             "f1:<class>"; None takes the likeliest class.
         abstain_below: a text whose largest probability is less gets None.
@@ -109,7 +109,7 @@ class TextClassifier(Trained):
         early_stopping: bool | int = False,
         calibrate: bool = True,
         blend: str | None = "auto",
-        self_training: float = 0.6,
+        self_training: float = 1.0,
         metric: str | None = None,
         abstain_below: float = 0.0,
         max_minutes: float | None = None,

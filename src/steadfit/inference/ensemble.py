@@ -70,7 +70,11 @@ class Ensemble:
         """
         if self.linear is not None and self.weight == 0:
             return self.linear.probabilities(texts)
-        table = self.network_probabilities(texts, batch_size)
+        return self.finished(self.mean_probabilities(texts, batch_size), texts)
+
+    def finished(self, mean: Probabilities, texts: Sequence[str]) -> Probabilities:
+        """Return `(texts, classes)` from the networks' mean for these texts: tempered and mixed."""
+        table = tempered(mean, self.scale, self.many)
         if self.linear is None or self.weight == 1:
             return table
         return blended(table, self.linear.probabilities(texts), self.weight)

@@ -34,8 +34,8 @@ class Recipe:
         refit: train again on all labelled texts, with what was fitted on those held out.
         blend: with NBSVM: "auto" unless texts held out speak against it, "always", or None. NBSVM
             knows neither weights nor several labels a text: "auto" mixes nothing in then.
-        self_training: share of the texts without labels that NBSVM learns from too, with the labels
-            that it and the networks are surest of (see `steadfit.recipe.self_training`); 0 is none.
+        self_training: share of the texts without labels that NBSVM learns from too, those of whose
+            labels it and the networks are surest (see `steadfit.recipe.self_training`); 0 is none.
         seed: of everything that is drawn.
         tokenizer: "words" or "subwords".
         pieces: subwords at most.
@@ -58,7 +58,7 @@ class Recipe:
     held_out: float = 0.1
     refit: bool = False
     blend: str | None = "auto"
-    self_training: float = 0.6
+    self_training: float = 1.0
     seed: int = 0
     tokenizer: str = WORDS
     pieces: int = PIECES

@@ -16,7 +16,7 @@ from steadfit.linear.fit import Assumed
 from steadfit.text.corpus import Corpus
 
 FEWEST = 100  # texts without labels, from which on it is worth while
-MOST = 6_000  # texts that the networks read for it
+MOST = 4_000  # texts that the networks read for it
 
 
 def assumed_labels(
