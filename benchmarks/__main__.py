@@ -96,10 +96,13 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, str, bool]:
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="of each side (2)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="write NAME.json there")
+    kept = "accuracy: make the tables of what was computed before"
+    parser.add_argument("--kept", action="store_true", help=kept)
     given = parser.parse_args(arguments)
     if given.threads < 1:
         parser.error("--threads: one or more")
-    return Options(given.quick, given.threads, given.device, given.out), given.name, given.json
+    options = Options(given.quick, given.threads, given.device, given.out, given.kept)
+    return options, given.name, given.json
 
 
 if __name__ == "__main__":

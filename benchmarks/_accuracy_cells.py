@@ -1,7 +1,7 @@
 """A cell of `accuracy`: what a column says after one draw, and what it cost; each kept in a file.
 
-A cell that is kept is not computed again, unless the column's settings or the draw have changed. To
-measure its seconds anew, delete its file.
+A cell that is kept, there or in the results of before, is not computed again, unless the column's
+settings or the draw have changed. To measure its seconds anew, delete it in both.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from steadfit.report.comparison import wilson_interval
 from steadfit.report.provenance import commit_of
 
 FOLDER = HOME / "accuracy"
+RESULT = ROOT / "results" / "benchmarks" / "accuracy.json"
 Cell = dict[str, Any]
 
 
@@ -36,17 +37,9 @@ def cell_of(column: Column, draw: Draw, test: Part, options: Options) -> Cell:
         NotMeasured: what the column needs is not installed.
         ValueError: the column answers with something else than a class for each text.
     """
-    asked = {
-        "name": column.name,
-        "labels": len(draw.labelled),
-        "draw": draw.number,
-        "draw_digest": draw.digest,
-        "settings": dict(column.settings),
-    }
-    name = f"{slug(column.name)}-{asked['labels']}-{draw.number}-{draw.digest[:6]}.json"
-    file = FOLDER / name
-    if kept := _kept(file, asked):
+    if kept := kept_cell(column, draw):
         return kept
+    asked, file = _asked(column, draw)
     trained = column.train(draw, options)
     try:
         found = {**asked, **_judged(trained, test)}
@@ -56,6 +49,16 @@ def cell_of(column: Column, draw: Draw, test: Part, options: Options) -> Cell:
     file.parent.mkdir(parents=True, exist_ok=True)
     write_json(file, found)
     return found
+
+
+def kept_cell(column: Column, draw: Draw) -> Cell | None:
+    """Return the cell of a column and a draw if it was computed before."""
+    asked, file = _asked(column, draw)
+    plain = json.loads(json.dumps(asked))
+    for found in (_content(file), *_content(RESULT).get("conditions", {}).get("cells", [])):
+        if found and all(found.get(name) == value for name, value in plain.items()):
+            return found
+    return None
 
 
 def bits(labels: Sequence[str]) -> str:
@@ -99,10 +102,21 @@ def _judged(trained: Trained, test: Part) -> Cell:
     }
 
 
-def _kept(file: Path, asked: Cell) -> Cell | None:
+def _asked(column: Column, draw: Draw) -> tuple[Cell, Path]:
+    """Return what a cell is of, and its file."""
+    asked = {
+        "name": column.name,
+        "labels": len(draw.labelled),
+        "draw": draw.number,
+        "draw_digest": draw.digest,
+        "settings": dict(column.settings),
+    }
+    name = f"{slug(column.name)}-{asked['labels']}-{draw.number}-{draw.digest[:6]}.json"
+    return asked, FOLDER / name
+
+
+def _content(file: Path) -> Cell:
     with suppress(FileNotFoundError):
         found: Cell = json.loads(file.read_text(encoding="utf-8"))
-        plain = json.loads(json.dumps(asked))
-        if all(found.get(name) == value for name, value in plain.items()):
-            return found
-    return None
+        return found
+    return {}

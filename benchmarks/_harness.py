@@ -21,11 +21,12 @@ class Options:
     threads: int = 2
     device: str = "cpu"
     out: Path | None = None
+    kept: bool = False
 
     @property
     def words(self) -> list[str]:
         """The command line's words that give these options."""
-        words = ["--quick"] * self.quick
+        words = ["--quick"] * self.quick + ["--kept"] * self.kept
         words += ["--threads", str(self.threads)]
         return words + ["--device", self.device] * (self.device != "cpu")
 

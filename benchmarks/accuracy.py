@@ -3,6 +3,7 @@
 Each column learns from the same draws of labelled reviews, the rest of `train` without labels, and
 is judged by the same 4,992 reviews of other films. Each cell is kept in
 `.cache/benchmarks/accuracy`: a run that was stopped goes on, and a kept cell is not computed again.
+`--kept` makes the tables of the cells that there are.
 Settings were chosen on training reviews alone (`benchmarks._accuracy_draws.for_settings`).
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from benchmarks._accuracy_cells import Cell, bits, cell_of
+from benchmarks._accuracy_cells import Cell, bits, cell_of, kept_cell
 from benchmarks._accuracy_columns import COLUMNS as BASELINES
 from benchmarks._accuracy_columns import Column
 from benchmarks._accuracy_draws import Split, draw, split_by_film
@@ -73,6 +74,8 @@ def fill(
             if column.labels is not None and labels not in column.labels:
                 continue
             for one in drawn:
+                if options.kept and kept_cell(column, one) is None:
+                    continue
                 try:
                     cell = cell_of(column, one, split.test, options)
                 except NotMeasured as error:

@@ -64,6 +64,7 @@ def split() -> Split:
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(_accuracy_cells, "FOLDER", tmp_path / "accuracy")
+    monkeypatch.setattr(_accuracy_cells, "RESULT", tmp_path / "accuracy.json")
     return tmp_path / "accuracy"
 
 
@@ -74,6 +75,27 @@ def test_a_kept_cell_is_not_computed_again(split: Split, folder: Path):
     assert len(spy.draws) == spy.closed == len(list(folder.iterdir())) == 1
     assert (first["accuracy"], first["seconds"], first["shared_seconds"]) == (0.9, 2.0, 60.0)
     assert (first["low"], first["high"]) == pytest.approx(wilson_interval(90, 100), abs=1e-4)
+
+
+def test_a_cell_of_the_results_of_before_is_kept_too(split: Split, tmp_path: Path):
+    spy, drawn = Spy(wrong=10), draw(split, 50, 0)
+    first = cell_of(spy.column(), drawn, split.test, QUICK)
+    for file in (tmp_path / "accuracy").iterdir():
+        file.unlink()
+    results = {"conditions": {"cells": [{"name": "other"}, first]}}
+    (tmp_path / "accuracy.json").write_text(json.dumps(results))
+    assert cell_of(spy.column(), drawn, split.test, QUICK) == first
+    assert cell_of(spy.column(settings={"rate": 1}), drawn, split.test, QUICK) != first
+    assert len(spy.draws) == 2
+
+
+def test_of_kept_cells_alone_tables_are_made_without_training(split: Split):
+    spy, plan = Spy(wrong=10), (accuracy.Rows(50, 3),)
+    cell_of(spy.column(), draw(split, 50, 1), split.test, QUICK)
+    kept = Options(quick=True, threads=1, kept=True)
+    cells = accuracy.fill([spy.column(), spy.column("never trained")], split, plan, kept)
+    assert [(cell["name"], cell["draw"]) for cell in cells] == [("spy", 1)]
+    assert len(spy.draws) == 1
 
 
 def test_other_settings_labels_or_draws_make_another_cell(split: Split):
