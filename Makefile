@@ -114,7 +114,7 @@ $(VENV)/demo.stamp: $(VENV)/torch.stamp pyproject.toml constraints.txt $(BASE_FI
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/torch.stamp pyproject.toml constraints.txt $(BASE_FILES)
-	$(PY) -m pip install -c constraints.txt ./$(BASE) -e '.[base,demo,frames,subwords,dev]'
+	$(PY) -m pip install -c constraints.txt ./$(BASE) -e '.[base,demo,frames,subwords,onnx,dev]'
 	@touch $@ $(VENV)/demo.stamp
 
 # Signatures are laid out by ruff, so what makes the pages comes into the same environment.

@@ -11,6 +11,8 @@ import pytest
 
 from steadfit.cli.layers import layer_rows
 from steadfit.inference.ensemble_folder import load_ensemble
+from steadfit.inference.onnx_reader import OnnxReader
+from steadfit.inference.predictor import Predictor
 from tests.cli.conftest import SIZES, Run, refused, reviews
 
 TEXTS = [row["review"] for row in reviews(20)]
@@ -77,10 +79,27 @@ def test_an_exported_copy_predicts_alike(
     assert steadfit("export", model, "--out", out, "--overwrite").status == 0
 
 
+@pytest.mark.parametrize(("flags", "close"), [((), 1e-5), (("--int8",), 1e-2)])
+def test_a_network_exported_as_onnx_predicts_alike(
+    steadfit: Run, model: Path, tmp_path: Path, flags: tuple[str, ...], close: float
+) -> None:
+    for library in ("onnx", "onnxruntime"):
+        pytest.importorskip(library, reason=f"{library} is not installed: the extra [onnx]")
+    network, out = model / "forward", tmp_path / "out"
+    for more in ((), ("--overwrite",)):
+        ended = steadfit("export", network, "--out", out, "--onnx", *flags, *more)
+        assert ended.status == 0, ended
+        assert ended.error == ""
+    found = OnnxReader.load(out, threads=1).probabilities(TEXTS)
+    expected = Predictor.load(network, "float32").probabilities(TEXTS)
+    np.testing.assert_allclose(found, expected, atol=close)
+    assert "--overwrite" in refused(steadfit("export", network, "--out", out, "--onnx"))
+
+
 def test_what_cannot_be_exported_is_one_line(steadfit: Run, model: Path, tmp_path: Path) -> None:
     message = refused(steadfit("export", model, "--out", tmp_path / "x", "--onnx"))
-    assert "--onnx is not supported" in message
-    assert "--engine int8" in message
+    assert f"one by one, each for itself: {model / 'forward'}" in message
+    assert steadfit("export", model, "--out", tmp_path / "x", "--onnx", "--float16").status == 2
     assert "is the model itself" in refused(
         steadfit("export", model, "--out", model, "--overwrite")
     )

@@ -38,11 +38,13 @@ def export(
     ] = False,
     float16: Annotated[bool, typer.Option("--float16", help="Half the size.")] = False,
     onnx: Annotated[
-        bool, typer.Option("--onnx", help="Not supported; it says what to use instead.")
+        bool, typer.Option("--onnx", help="The graph of one network, for ONNX Runtime.")
     ] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write a copy of a model in fewer bytes."""
+    """Write a copy of a model in fewer bytes, or as an ONNX graph."""
+    if onnx and float16:
+        raise typer.BadParameter("--onnx takes --int8, not --float16")
     if int8 and float16:
         raise typer.BadParameter("--int8 and --float16 exclude each other")
     from steadfit.cli.export import run_export
