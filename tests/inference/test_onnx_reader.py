@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from steadfit.core.errors import DataError, FileFormatError, MissingExtraError
+from steadfit.core.json_files import sealed
 from steadfit.files.model_folder import SavedModel, save_model
 from steadfit.files.onnx_folder import save_onnx
 from steadfit.inference.onnx_reader import LONGEST_WINDOW, OnnxReader
@@ -134,6 +135,13 @@ def test_what_was_altered_is_refused(
         content = (folder / name).read_bytes()
         (folder / name).write_bytes(content.replace(b"good", b"fine") + b" ")
         with pytest.raises(FileFormatError, match=message):
+            OnnxReader.load(folder)
+    folder = save_onnx(tmp_path / "out", one)
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    for name in ("classes", "graph_sha256"):
+        less = {key: value for key, value in config.items() if key != name}
+        (folder / "config.json").write_text(json.dumps(sealed(less)), "utf-8")
+        with pytest.raises(FileFormatError, match="all that a reader needs"):
             OnnxReader.load(folder)
     folder = save_onnx(tmp_path / "out", one)
     (folder / "model.onnx").unlink()

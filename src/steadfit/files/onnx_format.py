@@ -13,6 +13,7 @@ from steadfit.core.json_files import is_sealed, read_format
 FORMAT, FORMAT_VERSION = "steadfit-onnx", 1
 GRAPH, CONFIG, TOKENIZER = "model.onnx", "config.json", "tokenizer.json"
 ADVICE = "Take another copy of the whole folder, or export it again."
+_NEEDED = {"numbers", "multi_label", "backwards", "tokenizer_fingerprint", "graph_sha256"}
 
 
 def read_onnx_config(folder: Path) -> dict[str, Any]:
@@ -25,6 +26,10 @@ def read_onnx_config(folder: Path) -> dict[str, Any]:
     config = read_format(file, FORMAT, FORMAT_VERSION, "an ONNX graph of ours", ADVICE)
     if not is_sealed(config):
         raise FileFormatError(f"{file} was altered: its checksum is another. {ADVICE}")
+    classes = config.get("classes")
+    known = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
+    if not known or not config.keys() >= _NEEDED:
+        raise FileFormatError(f"{file} does not say all that a reader needs. {ADVICE}")
     return config
 
 
