@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,10 @@ def encoder(texts: Sequence[str], recipe: Recipe, backwards: bool) -> Encoder:
         hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest(),
     ]
     folder = FOLDER / "language-models" / _digest(settings)
+    trained = folder / f"language-model-{DIRECTIONS[backwards]}"
+    with suppress(FileNotFoundError):  # two programs may begin with it at once
+        figures = json.loads((trained / "metrics.json").read_text(encoding="utf-8"))
+        return Encoder(trained, figures)
     return train_encoder(Corpus(texts), recipe, base, backwards, folder)
 
 
