@@ -300,9 +300,11 @@ def test_few_or_empty_texts_are_learned_from_all_the_same(texts: list[str]) -> N
     assert model.predict_proba(["", "great"]).shape == (2, 2)
 
 
-def test_texts_without_a_word_are_refused_where_words_are_counted() -> None:
+def test_texts_without_a_word_are_left_to_the_network_or_refused_where_words_are_needed() -> None:
+    given = ["a", "?", "b"], ["x", "x", "y"]
     with pytest.raises(DataError, match="share no words"):
-        tiny().fit(["a", "?", "b"], ["x", "x", "y"])
+        tiny(blend="always").fit(*given)
+    assert tiny(blend="auto").fit(*given).ensemble_.linear is None
 
 
 def test_texts_too_few_to_hold_any_out_are_refused() -> None:

@@ -136,7 +136,7 @@ def test_it_learns_words_that_no_labelled_text_has(monkeypatch: pytest.MonkeyPat
     unlabeled = spoken(400, 1, BOTH).texts
     slang = {name: [f"{name}-slang"] for name in NAMES}
     new = spoken(60, 2, slang)
-    part = fitted_with(labelled, Recipe(), list(unlabeled), monkeypatch)
+    part = fitted_with(labelled, Recipe(self_training=0.6), list(unlabeled), monkeypatch)
     assert part.assumed is not None
     plain = linear_part.nbsvm(labelled)
     taught = linear_part.nbsvm(labelled, part.assumed)
