@@ -92,7 +92,7 @@ def _judged(trained: Trained, test: Part) -> Cell:
         "low": round(low, 4),
         "high": round(high, 4),
         "seconds": round(trained.seconds, 2),
-        "processor_seconds": round(trained.processor_seconds, 2),
+        "processor_seconds": trained.processor_seconds and round(trained.processor_seconds, 2),
         "shared_seconds": round(trained.shared_seconds, 2),
         "size_mb": round(trained.size_mb, 3),
         "documents_per_second": float(f"{speed:.4g}"),

@@ -76,6 +76,7 @@ class Ours:
         corpus = Corpus(draw.labelled.texts, draw.labelled.labels)
         corpus = hold_out(corpus, recipe.held_out, recipe.seed)
         folder = FOLDER / "networks" / _digest(draw.digest, self._network_settings(recipe))
+        before = (folder / "held-out").exists()
         with Clock() as clock:
             unlabelled = draw.unlabelled if self.blend else ()
             ensemble = train_ensemble(corpus, recipe, encoders, folder, unlabeled=unlabelled)
@@ -86,7 +87,7 @@ class Ours:
         return Trained(
             reader.labels,
             ensemble.details["training_seconds"],
-            _processor_seconds(folder, recipe, clock),
+            _processor_seconds(folder, recipe, clock, before),
             folder_mb(kept),
             sum(one.figures.get("seconds", 0.0) for one in encoders),
             documents_per_second=reader.documents_per_second,
@@ -135,10 +136,15 @@ def encoder(texts: Sequence[str], recipe: Recipe, backwards: bool) -> Encoder:
     return train_encoder(Corpus(texts), recipe, base, backwards, folder)
 
 
-def _processor_seconds(folder: Path, recipe: Recipe, clock: Clock) -> float:
-    """Return what all networks took of processors, kept beside those that were trained now."""
+def _processor_seconds(folder: Path, recipe: Recipe, clock: Clock, before: bool) -> float | None:
+    """Return what all networks took of processors, kept beside those that were trained now.
+
+    `before`: some were trained already when the clock began to run.
+    """
     files = [folder / f"{DIRECTIONS[way]}-processor-seconds.json" for way in recipe.directions]
     fresh = [file for file in files if not file.exists()]
+    if fresh and before:
+        return None
     for file in fresh:
         write_json(file, {"seconds": clock.processor_seconds / len(fresh)})
     return sum(json.loads(file.read_text(encoding="utf-8"))["seconds"] for file in files)

@@ -80,11 +80,17 @@ def _row(group: Sequence[Cell], baseline: dict[Any, Cell], answers: Sequence[str
         "draws": len(group),
         "spread": round(statistics.stdev(c["accuracy"] for c in group), 4) if group[1:] else 0.0,
     }
-    row |= {name: significant(statistics.fmean(c[name] for c in group)) for name in _MEANS}
+    row |= {name: _mean([cell[name] for cell in group]) for name in _MEANS}
     pairs = [(cell, baseline[_key(cell)]) for cell in group if _key(cell) in baseline]
     if pairs and row["name"] != BASELINE:
         row["against_baseline"] = _against(pairs, answers)
     return row
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean of what is known, None if nothing is."""
+    known = [value for value in values if value is not None]
+    return significant(statistics.fmean(known)) if known else None
 
 
 def _against(pairs: Iterable[tuple[Cell, Cell]], answers: Sequence[str]) -> Row:
@@ -128,7 +134,9 @@ def _cost(row: Row) -> list[str]:
         p_values = ", ".join(f"{p:.2g}" for p in against["p_values"])
         less = f"{100 * against['difference']:+.1f} ({p_values})"
     shared = f" + {row['shared_seconds']:,.0f} s" if row["shared_seconds"] else ""
-    seconds = f"{row['seconds']:,.1f} s ({row['processor_seconds']:,.1f}){shared}"
+    of_processors = row["processor_seconds"]
+    known = "" if of_processors is None else f" ({of_processors:,.1f})"
+    seconds = f"{row['seconds']:,.1f} s{known}{shared}"
     return [less, seconds, f"{row['size_mb']:,.1f} MB", f"{row['documents_per_second']:,.0f}"]
 
 

@@ -24,7 +24,8 @@ class Trained:
     Attributes:
         predict: gives one of `CLASSES` for each text.
         seconds: of training, as they passed.
-        processor_seconds: of training, over all cores: what other work beside it hardly changes.
+        processor_seconds: of training, over all cores: what other work beside it hardly changes;
+            None where another program trained it, or a part of it.
         size_mb: on disk, of all that predicting needs.
         shared_seconds: of training what serves every draw, such as a language model.
         documents_per_second: tells how fast `predict` was, where it keeps what it computed before;
@@ -35,7 +36,7 @@ class Trained:
 
     predict: Callable[[Sequence[str]], Sequence[str]]
     seconds: float
-    processor_seconds: float
+    processor_seconds: float | None
     size_mb: float
     shared_seconds: float = 0.0
     documents_per_second: Callable[[], float] | None = None
