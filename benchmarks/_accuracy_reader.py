@@ -23,7 +23,7 @@ from steadfit.inference.ensemble import Ensemble
 
 
 class Reader:
-    """Labels texts; `seconds` is what that takes, whatever was read before."""
+    """Labels texts, and tells how fast: what a network took is counted whenever it was read."""
 
     def __init__(self, ensemble: Ensemble, folder: Path) -> None:
         self._ensemble, self._folder = ensemble, folder

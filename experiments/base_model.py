@@ -3,7 +3,8 @@
 Texts are of free licence: speeches, novels, Wikipedia articles, documentation, the Brown corpus.
 `--text` names another training file; the validation file stands beside it, `train` replaced by
 `valid` in its name. A direction that lies in the package as this recipe makes it is not trained
-again; `--fresh` trains it all the same.
+again; `--fresh` trains it all the same. The backward model begins with the forward one that is
+installed.
 """
 
 from __future__ import annotations

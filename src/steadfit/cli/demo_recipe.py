@@ -21,7 +21,7 @@ from steadfit.inference.deviation import DOCUMENTS, int8_deviation
 from steadfit.inference.ensemble import tempered
 from steadfit.kernels.precision import has_fast_bf16
 from steadfit.models.classifier import TextClassifier
-from steadfit.recipe.fitted import USUAL_SCALE
+from steadfit.recipe.fitted import USUAL_SCALE, answers_of
 from steadfit.recipe.language_model import train_language_model
 from steadfit.recipe.linear_part import nbsvm
 from steadfit.recipe.network import Reading, starting_network, train_network
@@ -210,7 +210,7 @@ class Demo:
         linear = nbsvm(self.labelled.part(TRAIN)).probabilities(test.texts)
         seconds = time.perf_counter() - began
         table = blended(tempered(run.probabilities, USUAL_SCALE), linear, 0.5)
-        answers = np.array([CLASSES.index(label) for label in test.labels or ()])
+        answers = answers_of(test, CLASSES)
         alone, both = ((one.argmax(axis=1) == answers).mean() for one in (linear, table))
         return Mixture(float(alone), float(both), seconds)
 

@@ -49,7 +49,7 @@ def fit_linear(
     """Return what `solve` learns from texts.
 
     Memory is bounded: of texts with more than `CHARACTERS` together, some are left out, evenly from
-    each class, and a line says so. What is needed is some 15 bytes a character, 700 MB at most.
+    each class, and a line says so.
 
     Args:
         solve: learns from counts.

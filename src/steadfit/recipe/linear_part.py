@@ -17,7 +17,7 @@ from steadfit.linear.fit import Assumed
 from steadfit.linear.model import LinearModel
 from steadfit.linear.nbsvm import fit_nbsvm
 from steadfit.recipe.choices import Recipe
-from steadfit.recipe.fitted import Fitted
+from steadfit.recipe.fitted import Fitted, answers_of
 from steadfit.recipe.self_training import assumed_labels
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 
@@ -92,9 +92,7 @@ def fit_linear_part(
     if assumed is None:
         return LinearPart(fitted, baseline, None)
     taught = nbsvm(train, assumed).probabilities(valid.texts)
-    assert valid.labels is not None
-    codes = np.array([corpus.classes.index(label) for label in valid.labels])
-    if _worse(taught, baseline, codes):
+    if _worse(taught, baseline, answers_of(valid, corpus.classes)):
         return LinearPart(fitted, baseline, None)
     return LinearPart(fit(taught), baseline, assumed)
 

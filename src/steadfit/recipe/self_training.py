@@ -1,4 +1,4 @@
-"""Self-training: a linear model learns from texts without labels what network and it agree on.
+"""Self-training: a linear model learns the labels that network and it give to more texts.
 
 Scudder (1965); two models that see a text differently teach each other (Blum & Mitchell, 1998): the
 network reads it in order, NBSVM as a set of words and pairs of words.
