@@ -10,7 +10,7 @@ import torch
 from steadfit.core.errors import DataError
 from steadfit.kernels import choose, native_library
 from steadfit.kernels.choose import describe, uses_native
-from steadfit.kernels.native_library import INSTRUCTIONS, compiler, instructions, library
+from steadfit.kernels.native_library import AMX, INSTRUCTIONS, compiler, instructions, library
 
 pytestmark = pytest.mark.usefixtures("unknown")
 
@@ -95,7 +95,7 @@ def test_all_instructions_that_are_needed_are_told_of(monkeypatch: pytest.Monkey
     has = {"avx2": True, "avx512_f": True, "amx_int8": False}
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has, raising=False)
     assert instructions() == {
-        **dict.fromkeys(("avx2", *INSTRUCTIONS), False),
+        **dict.fromkeys(("avx2", *INSTRUCTIONS, *AMX), False),
         "avx2": True,
         "avx512_f": True,
     }

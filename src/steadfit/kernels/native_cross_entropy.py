@@ -1,4 +1,4 @@
-"""Cross-entropy over a large vocabulary in bfloat16 on a CPU with AMX; sums in float32.
+"""Cross-entropy over a large vocabulary in bfloat16 by the native kernels; sums in float32.
 
 Logits are float32 sums of products of bfloat16 numbers and are kept nowhere: the way back makes
 them again, one block of words at a time.

@@ -1,4 +1,4 @@
-"""A stack of LSTM layers in int8 on a CPU with AMX, for predicting; cell states in float32.
+"""A stack of LSTM layers in int8 by the native kernels, for predicting; cell states in float32.
 
 Weights have a scale for each gate of each unit, embedded words one each. Hidden outputs lie between
 -1 and 1, so they all have the scale 1 / 127. No scale depends on a batch: a row comes out the same

@@ -29,14 +29,10 @@ INSTRUCTIONS = (
     "avx512_vl",
     "avx512_dq",
     "avx512_bf16",
-    "amx_bf16",
-    "amx_int8",
+    "avx512_vnni",
 )
-_FLAGS = (
-    *("-O3", "-std=c++17", "-shared", "-fPIC", "-fopenmp", "-fno-exceptions"),
-    *("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512bf16", "-mfma"),
-    *("-mamx-tile", "-mamx-bf16", "-mamx-int8"),
-)
+AMX = ("amx_tile", "amx_bf16", "amx_int8")  # faster still, where a processor has it
+_FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-fopenmp", "-fno-exceptions", "-mfma")
 _BUILD_SECONDS = 300
 
 # The arguments of each function: p a pointer, n a number of 64 bits, u the same without sign, w one
@@ -81,7 +77,13 @@ def missing_instructions() -> tuple[str, ...]:
 def instructions() -> dict[str, bool]:
     """Tell which of the instructions that matter for speed this processor has."""
     has: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return {name: bool(has.get(name)) for name in ("avx2", *INSTRUCTIONS)}
+    return {name: bool(has.get(name)) for name in ("avx2", *INSTRUCTIONS, *AMX)}
+
+
+def has_amx() -> bool:
+    """Tell whether products go through the registers of AMX."""
+    has = instructions()
+    return all(has[name] for name in AMX)
 
 
 def compiler() -> str | None:
@@ -129,7 +131,7 @@ def at(tensor: torch.Tensor | None) -> int | None:
 def _built() -> Path:
     """Return the path of the library of these sources."""
     files = sorted(SOURCES.glob("*.[ch]*"))
-    digest = hashlib.sha256(repr((_FLAGS, torch.__version__, sys.platform)).encode())
+    digest = hashlib.sha256(repr((_flags(), torch.__version__, sys.platform)).encode())
     for file in files:
         digest.update(file.read_bytes())
     path = home() / "kernels" / f"{digest.hexdigest()[:24]}.so"
@@ -149,10 +151,18 @@ def _built() -> Path:
     return path
 
 
+def _flags() -> tuple[str, ...]:
+    """Return the compiler's flags for this processor."""
+    names = (*INSTRUCTIONS, *(AMX if has_amx() else ()))
+    return _FLAGS + tuple(
+        "-m" + (name.replace("_", "-") if name in AMX else name.replace("_", "")) for name in names
+    )
+
+
 def _build(program: str, sources: list[str], out: str) -> None:
     # Torch brings OpenMP along. A second copy would have threads of its own beside torch's.
     openmp = [str(file) for file in (Path(torch.__file__).parent / "lib").glob("libgomp*")]
-    command = [program, *_FLAGS, *sources, "-Wl,--as-needed", *openmp, "-o", out]
+    command = [program, *_flags(), *sources, "-Wl,--as-needed", *openmp, "-o", out]
     try:
         done = subprocess.run(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=_BUILD_SECONDS

@@ -1,4 +1,4 @@
-"""One LSTM layer in bfloat16 on a CPU with AMX: sums, cell states and outputs in float32."""
+"""One LSTM layer in bfloat16 by the native kernels: sums, cell states and outputs in float32."""
 
 from __future__ import annotations
 
