@@ -109,7 +109,7 @@ class Ours:
 
 # What decides the weights of a language model; a number that is added later is none of it.
 _DECIDING = ("epochs", "lr", "rows", "bptt", "drop_mult", "alpha", "beta", "beta_norm")
-_DECIDING += ("max_vocab", "min_freq", "held_out", "clip")
+_DECIDING += ("max_vocab", "min_freq", "held_out", "clip", "sampled")
 
 
 def encoder(texts: Sequence[str], recipe: Recipe, backwards: bool) -> Encoder:

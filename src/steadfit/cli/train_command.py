@@ -79,7 +79,8 @@ def train(
         str | None, _choice("Largest rate of the language model, or find.", "the recipe's")
     ] = None,
     epochs: Annotated[
-        int | None, _choice("Of each phase; the last has three times as many.", "by texts", min=1)
+        int | None,
+        _choice("Of each phase; the last has two or three times as many.", "by texts", min=1),
     ] = None,
     batch_size: Annotated[int | None, _choice("Texts of a step.", "the recipe's", min=1)] = None,
     drop_mult: Annotated[float | None, _choice("Scales all dropouts.", "the recipe's")] = None,

@@ -48,9 +48,10 @@ class TextClassifier(Trained):
         schedule: "gradual" unfreezes layer by layer, "one-cycle" trains the head and then all.
         lr, lm_lr: largest rates of the classifier's head and of the language model; "find" runs a
             range test.
-        epochs: of each phase of the classifier; the last has three times as many.
-        lm_epochs: of the language model.
-        batch_size: documents of a step.
+        epochs: of each phase of the classifier; the last has three times as many, and twice as many
+            where documents are more than 5,000. None is by their number.
+        lm_epochs: of the language model; None is 3, and 2 of more than 2 million words.
+        batch_size: documents of a step; None is 16, and 32 where documents are more than 5,000.
         drop_mult: scales the dropouts of the classifier.
         alpha, beta, beta_norm: coefficients of AR, TAR and the norm stabilizer, of both models.
         class_weight: "balanced", or a number for each class; one that is not named counts one.

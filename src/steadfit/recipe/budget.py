@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -110,10 +109,11 @@ def largest_share(costs: Costs, seconds: float) -> float | None:
 
 def cut(recipe: Recipe, share: float) -> Recipe:
     """Return the recipe with a share of its epochs, one of each phase at least."""
+    share = max(share, 1e-6)
     model = recipe.language_model
     if model is not None:
-        model = replace(model, epochs=max(1, math.floor(share * model.epochs + 1e-9)))
-    classifier = replace(recipe.classifier, share=max(share, 1e-6))
+        model = replace(model, share=share)
+    classifier = replace(recipe.classifier, share=share)
     return replace(recipe, language_model=model, classifier=classifier)
 
 

@@ -108,7 +108,8 @@ def measured(
             )
             each = _step(made.objective, made.train, clock)
             of_language_model = ways * each * len(made.train)
-            epochs, vocab, base = recipe.language_model.epochs, made.vocab, None
+            epochs = recipe.language_model.passes(made.train.tokens)
+            vocab, base = made.vocab, None
             config = made.objective.model.config
             sizes = {name: getattr(config, name) for name in ("emb_sz", "n_hid", "n_layers")}
         except TooLittleText:

@@ -31,6 +31,7 @@ from steadfit.training.evaluation import evaluate
 from steadfit.training.events import Callback
 from steadfit.training.history import History
 from steadfit.training.objective import LanguageModelObjective
+from steadfit.training.sampled_softmax import SampledSoftmax
 from steadfit.training.stages import Stages
 from steadfit.training.state import FitPlan
 
@@ -94,7 +95,7 @@ def train_language_model(
     )
     objective, train = made.objective, made.train
     bf16 = has_fast_bf16(torch.device("cpu"))
-    plan = FitPlan(how.epochs, 1.0, clip=how.clip, bf16=bf16, seed=seed)
+    plan = FitPlan(how.passes(train.tokens), 1.0, clip=how.clip, bf16=bf16, seed=seed)
     rate = (
         found_rate(objective, train, plan, LanguageModelSettings.lr) if how.lr == FIND else how.lr
     )
@@ -170,7 +171,10 @@ def prepare_language_model(
     model = LanguageModel(config, generator_on(None, seed))
     if start is not None:
         load_language_model(model, vocab, start, backwards)
-    return Prepared(LanguageModelObjective(model, how.penalties), train, valid, vocab)
+    sampled = None
+    if how.sampled:
+        sampled = SampledSoftmax(store.token_counts(store.rows(TRAIN), len(vocab)))
+    return Prepared(LanguageModelObjective(model, how.penalties, sampled), train, valid, vocab)
 
 
 def _rows(tokens: int, most: int) -> int:

@@ -16,6 +16,8 @@ FIND = "find"  # a rate: that of a range test
 # The rate of a layer by that of the one below. Howard & Ruder (2018, section 3.2) take 2.6; from a
 # language model that has read less, the lower layers have more to learn.
 LAYER_FACTOR = 1.5
+MUCH_TEXT = 2_000_000  # tokens; of more a language model needs a pass less
+MANY = 5_000  # documents; of more a classifier needs a pass less, and learns from larger batches
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class LanguageModelSettings:
     """How a language model is trained on the texts of a task.
 
     Attributes:
-        epochs: passes over the texts.
+        epochs: passes over the texts; None is by their length, as `passes` says.
         lr: largest rate of one cycle, the same for all layers; or "find".
         rows: texts read side by side; fewer where there is little text.
         bptt: steps of a window.
@@ -32,9 +34,11 @@ class LanguageModelSettings:
         max_vocab, min_freq: limits of the vocabulary, which is that of these texts.
         held_out: share of the texts on which perplexity is measured.
         clip: largest norm of the gradient.
+        sampled: of a large vocabulary, learn from a part at each step (`SampledSoftmax`).
+        share: of all epochs, where there is less time; one is kept.
     """
 
-    epochs: int = 3
+    epochs: int | None = None
     lr: float | str = 3e-3
     rows: int = 32
     bptt: int = 70
@@ -46,11 +50,17 @@ class LanguageModelSettings:
     min_freq: int = 3
     held_out: float = 0.03
     clip: float = 0.25
+    sampled: bool = True
+    share: float = 1.0
 
     @property
     def penalties(self) -> Penalties:
         """The penalties on the last layer's outputs."""
         return Penalties(self.alpha, self.beta, self.beta_norm)
+
+    def passes(self, tokens: int) -> int:
+        """Return how often to read so many tokens."""
+        return _share_of(self.epochs or (2 if tokens > MUCH_TEXT else 3), self.share)
 
 
 class Phase(NamedTuple):
@@ -70,13 +80,15 @@ class ClassifierSettings:
             "one-cycle" trains the head, then all layers at once.
         lr: largest rate of the first phase, which trains the head; later phases go down from it.
             "find" takes what a range test of the head suggests.
-        batch_size: documents of a step; an eighth of the documents at most, for the steps' sake.
+        batch_size: documents of a step, an eighth of all at most, for the steps' sake; None is 16,
+            and 32 where documents are many.
         steps: optimizer steps of a phase at least, as long as `most_epochs` allows; of many
             documents an epoch is a phase.
         most_epochs: of a phase.
         epochs: of a phase, whatever `steps` says; None goes by `steps`.
         share: of all epochs, where there is less time; each phase keeps one.
-        last: how many times as long the last phase is, in which all layers train.
+        last: how many times as long the last phase is, in which all layers train; None is 3, and 2
+            where documents are many.
         drop_mult: scales the dropouts of a classifier.
         alpha, beta, beta_norm: coefficients of AR, TAR and the norm stabilizer.
         wd: weight decay.
@@ -86,10 +98,10 @@ class ClassifierSettings:
 
     schedule: str = ONE_CYCLE
     lr: float | str = 2e-2
-    batch_size: int = 16
+    batch_size: int | None = None
     steps: int = 120
     most_epochs: int = 4
-    last: float = 3.0
+    last: float | None = None
     drop_mult: float = 0.5
     alpha: float = 2.0
     beta: float = 1.0
@@ -105,15 +117,13 @@ class ClassifierSettings:
             raise DataError(
                 f"schedule is {self.schedule!r}; accepted are {' and '.join(SCHEDULES)}."
             )
-        for name in ("batch_size", "steps", "most_epochs"):
-            whole_number(name, getattr(self, name), 1)
-        if self.epochs is not None:
-            whole_number("epochs", self.epochs, 1)
-        for name in ("lr", "last", "share"):
-            if name == "lr" and self.lr == FIND:
-                continue
-            if not number(name, getattr(self, name)) > 0:
-                raise DataError(f"{name} is {getattr(self, name)!r}; give a positive number.")
+        for name in ("batch_size", "epochs", "steps", "most_epochs"):
+            if getattr(self, name) is not None:
+                whole_number(name, getattr(self, name), 1)
+        for name, other in (("lr", FIND), ("last", None), ("share", 1.0)):
+            given = getattr(self, name)
+            if given != other and not number(name, given) > 0:
+                raise DataError(f"{name} is {given!r}; give a positive number.")
 
     @property
     def penalties(self) -> Penalties:
@@ -122,7 +132,8 @@ class ClassifierSettings:
 
     def rows_of(self, documents: int) -> int:
         """Return the batch size for so many documents to learn from."""
-        return max(4, min(self.batch_size, documents // 8))
+        most = self.batch_size or (32 if documents > MANY else 16)
+        return max(4, min(most, documents // 8))
 
     def phases(self, documents: int, groups: int) -> list[Phase]:
         """Return the fits for so many documents and layer groups, in order.
@@ -136,16 +147,17 @@ class ClassifierSettings:
         lr = number("lr", self.lr)
         steps = math.ceil(documents / self.rows_of(documents))
         epochs = self.epochs or max(1, min(self.most_epochs, math.ceil(self.steps / steps)))
-        last = max(1, round(self.last * epochs))
-        found = [Phase(-1, self._less(epochs), lr)]
+        factor = self.last or (2.0 if documents > MANY else 3.0)
+        last = _share_of(max(1, round(factor * epochs)), self.share)
+        epochs = _share_of(epochs, self.share)
+        found = [Phase(-1, epochs, lr)]
         if self.schedule == GRADUAL:
-            found += [
-                Phase(-n, self._less(epochs), _spread(lr / 2, n)) for n in range(2, min(groups, 4))
-            ]
-        return [*found, Phase(0, self._less(last), _spread(lr / 2, groups))]
+            found += [Phase(-n, epochs, _spread(lr / 2, n)) for n in range(2, min(groups, 4))]
+        return [*found, Phase(0, last, _spread(lr / 2, groups))]
 
-    def _less(self, epochs: int) -> int:
-        return max(1, math.floor(self.share * epochs + 1e-9))
+
+def _share_of(epochs: int, share: float) -> int:
+    return max(1, math.floor(share * epochs + 1e-9))
 
 
 def _spread(lr: float, groups: int) -> slice:
