@@ -18,7 +18,7 @@ from steadfit.kernels.native_library import compiler, instructions
 from steadfit.models.int8 import int8_problem
 from steadfit.report.provenance import provenance
 
-EXTRAS = ("frames", "demo")
+EXTRAS = ("base", "frames", "subwords", "onnx", "demo")
 
 
 def run_doctor(as_json: bool) -> dict[str, Any]:
