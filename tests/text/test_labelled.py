@@ -134,6 +134,8 @@ def test_several_labels_are_a_sorted_tuple_and_none_an_empty_one(tmp_path: Path)
     assert labelled(path, separator="|", drop_unlabeled=True).labels == [("1", "b")]
     with pytest.raises(DataError, match="separator=''"):
         labelled(path, separator="")
+    with pytest.raises(DataError, match=r"the label is the list \['b', 1\].*--label-separator"):
+        labelled(path)
 
 
 def test_labels_of_parquet_are_named_as_those_of_a_frame(tmp_path: Path) -> None:

@@ -187,6 +187,11 @@ def _unlabelled(value: Any, separator: str | None) -> bool:
 
 def _label(value: Any, separator: str | None, where: str) -> Any:
     if separator is None:
+        if is_set_of_labels(value):
+            raise DataError(
+                f"{where}: the label is the list {shown(value)}; where texts may have several "
+                "labels give a separator (--label-separator '|'), and lists are taken as they are"
+            )
         return label_value(value, where)
     if is_set_of_labels(value):
         parts = [label_value(part, where) for part in value]
