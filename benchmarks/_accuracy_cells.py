@@ -23,7 +23,7 @@ from benchmarks._harness import Options
 from benchmarks._sides import HOME, ROOT
 from steadfit.core.atomic import write_json
 from steadfit.report.comparison import wilson_interval
-from steadfit.report.provenance import commit_of
+from steadfit.report.provenance import commit_of, provenance
 
 FOLDER = HOME / "accuracy"
 RESULT = ROOT / "results" / "benchmarks" / "accuracy.json"
@@ -45,7 +45,11 @@ def cell_of(column: Column, draw: Draw, test: Part, options: Options) -> Cell:
         found = {**asked, **_judged(trained, test)}
     finally:
         trained.close()
-    found.update(threads=options.threads, commit=commit_of(ROOT, "src", "benchmarks"))
+    found.update(
+        threads=options.threads,
+        processor=provenance()["hardware"]["processor"],
+        commit=commit_of(ROOT, "src", "benchmarks"),
+    )
     file.parent.mkdir(parents=True, exist_ok=True)
     write_json(file, found)
     return found
@@ -104,14 +108,16 @@ def _judged(trained: Trained, test: Part) -> Cell:
 
 def _asked(column: Column, draw: Draw) -> tuple[Cell, Path]:
     """Return what a cell is of, and its file."""
+    labels = len(draw.labelled)
+    settings = column.settings if column.settings_of is None else column.settings_of(labels)
     asked = {
         "name": column.name,
-        "labels": len(draw.labelled),
+        "labels": labels,
         "draw": draw.number,
         "draw_digest": draw.digest,
-        "settings": dict(column.settings),
+        "settings": dict(settings),
     }
-    name = f"{slug(column.name)}-{asked['labels']}-{draw.number}-{draw.digest[:6]}.json"
+    name = f"{slug(column.name)}-{labels}-{draw.number}-{draw.digest[:6]}.json"
     return asked, FOLDER / name
 
 

@@ -31,6 +31,7 @@ class Column:
         name: in tables.
         train: learns.
         settings: plain JSON values; what was computed with others is computed again.
+        settings_of: the same for a number of labels, where they depend on it.
         labels: the numbers of labels it is trained with; None for every row.
         quick: whether `--quick` has time for it.
         ours: whether it is a network of Steadfit's.
@@ -39,6 +40,7 @@ class Column:
     name: str
     train: Callable[[Draw, Options], Trained]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    settings_of: Callable[[int], Mapping[str, Any]] | None = None
     labels: Sequence[int] | None = None
     quick: bool = False
     ours: bool = False

@@ -66,7 +66,7 @@ class Ours:
 
     def __call__(self, draw: Draw, options: Options) -> Trained:
         """Train on a draw."""
-        recipe = self.recipe(draw.number)
+        recipe = self.recipe(draw.number).for_documents(len(draw.labelled))
         try:
             for way in recipe.directions:
                 _base_digest(self.base, way)
@@ -99,9 +99,10 @@ class Ours:
         settings = asdict(replace(recipe, backwards=False, blend=None, self_training=0.0))
         return {**settings, "base": _base_digest(self.base)}
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self, labels: int) -> dict[str, Any]:
         """Return plain values: a cell computed with others is computed again."""
-        found: dict[str, Any] = {"recipe": asdict(self.recipe(0)), "mixed": self.blend}
+        recipe = self.recipe(0).for_documents(labels)
+        found: dict[str, Any] = {"recipe": asdict(recipe), "mixed": self.blend}
         if self.base in installed_models():
             found["base_digest"] = _base_digest(self.base)
         return found
@@ -177,7 +178,7 @@ OURS = [
     Column(
         name,
         way,
-        settings=way.settings(),
+        settings_of=way.settings,
         labels=[1_000] if way.changes else None,
         quick=name == "base-en",
         ours=True,

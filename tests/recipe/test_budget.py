@@ -63,7 +63,7 @@ def test_a_cut_recipe_has_the_epochs_that_its_cost_was_counted_for(
     )
     made = cut(whole, share)
     assert made.language_model is not None
-    passes = made.language_model.passes(1_000)
+    passes = made.language_model.passes
     assert passes == max(1, math.floor(share * model + 1e-9))
     before, after = (one.classifier.phases(100, 4) for one in (whole, made))
     costs = Costs(1.0, model, 1.0, 1.0, tuple(one.epochs for one in before), 0.0)
@@ -99,7 +99,7 @@ def test_minutes_are_kept_and_epochs_are_cut_for_it(
     work = Work(tmp_path, False, tmp_path / "tokens")
     planned = within_time(corpus, (), TINY, work, 2.0)
     assert planned.recipe.language_model is not None
-    assert 1 <= planned.recipe.language_model.passes(800) < 4
+    assert 1 <= planned.recipe.language_model.passes < 4
     assert "all epochs would take" in capsys.readouterr().out
     train(corpus, planned.recipe, planned.work)
     assert 30 < clock.now <= 120

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,10 +13,13 @@ from steadfit.core.errors import DataError
 from steadfit.recipe.settings import ClassifierSettings, LanguageModelSettings
 
 
-@pytest.mark.parametrize(("tokens", "passes"), [(10_000, 3), (2_000_000, 3), (5_000_000, 2)])
-def test_much_text_is_read_less_often(tokens: int, passes: int) -> None:
-    assert LanguageModelSettings().passes(tokens) == passes
-    assert LanguageModelSettings(epochs=7).passes(tokens) == 7
+@pytest.mark.parametrize(("labels", "passes"), [(100, 3), (5_000, 3), (18_470, 2)])
+def test_texts_are_read_less_often_where_many_have_labels(labels: int, passes: int) -> None:
+    found = LanguageModelSettings().for_documents(labels)
+    assert (found.passes, found.sampled) == (passes, passes == 2)
+    given = LanguageModelSettings(epochs=7, sampled=False)
+    assert given.for_documents(labels) == given
+    assert replace(found, share=0.5).passes == 1
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ class TextClassifier(Trained):
             range test.
         epochs: of each phase of the classifier; the last has three times as many, and twice as many
             where documents are more than 5,000. None is by their number.
-        lm_epochs: of the language model; None is 3, and 2 of more than 2 million words.
+        lm_epochs: of the language model; None is 3, and 2 where documents are more than 5,000.
         batch_size: documents of a step; None is 16, and 32 where documents are more than 5,000.
         drop_mult: scales the dropouts of the classifier.
         alpha, beta, beta_norm: coefficients of AR, TAR and the norm stabilizer, of both models.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,12 @@ class Recipe:
     def directions(self) -> tuple[bool, ...]:
         """Whether each network reads backwards."""
         return (False, True) if self.backwards == BOTH else (bool(self.backwards),)
+
+    def for_documents(self, labelled: int) -> Recipe:
+        """Return it with what its language model leaves open filled in for so many documents."""
+        if self.language_model is None:
+            return self
+        return replace(self, language_model=self.language_model.for_documents(labelled))
 
     def to_json(self) -> dict[str, Any]:
         """Return the choices as plain JSON values."""

@@ -85,6 +85,7 @@ def measured(
         work: where to work.
         clock: tells seconds.
     """
+    recipe = recipe.for_documents(len(corpus))
     corpus = hold_out(corpus, recipe.held_out, recipe.seed)
     texts = Corpus([*corpus.part(TRAIN).texts, *unlabeled])
     base = recipe.base
@@ -108,7 +109,7 @@ def measured(
             )
             each = _step(made.objective, made.train, clock)
             of_language_model = ways * each * len(made.train)
-            epochs = recipe.language_model.passes(made.train.tokens)
+            epochs = recipe.language_model.passes
             vocab, base = made.vocab, None
             config = made.objective.model.config
             sizes = {name: getattr(config, name) for name in ("emb_sz", "n_hid", "n_layers")}

@@ -95,7 +95,7 @@ def train_language_model(
     )
     objective, train = made.objective, made.train
     bf16 = has_fast_bf16(torch.device("cpu"))
-    plan = FitPlan(how.passes(train.tokens), 1.0, clip=how.clip, bf16=bf16, seed=seed)
+    plan = FitPlan(how.passes, 1.0, clip=how.clip, bf16=bf16, seed=seed)
     rate = (
         found_rate(objective, train, plan, LanguageModelSettings.lr) if how.lr == FIND else how.lr
     )

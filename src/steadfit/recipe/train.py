@@ -82,6 +82,7 @@ def train(
         weights: (documents,), how much each counts in training; None is one each.
     """
     work = _work(folder)
+    recipe = recipe.for_documents(len(labelled))
     corpus = hold_out(labelled, recipe.held_out, recipe.seed)
     # What is wrong is told before hours are spent.
     mixing_allowed(corpus, recipe, weights is not None)
