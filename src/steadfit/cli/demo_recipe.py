@@ -67,8 +67,8 @@ FULL = DemoSize(
     lm_reviews=2_500,
     labelled_reviews=1_000,
     test_reviews=2_000,
-    range_test_steps=60,
-    language_model=LanguageModelSettings(epochs=1, max_vocab=12_000),
+    range_test_steps=50,
+    language_model=LanguageModelSettings(epochs=1, max_vocab=12_000, sampled=True),
     classifier=ClassifierSettings(steps=60, last=2.0),
     sizes={"emb_sz": 320, "n_hid": 768, "n_layers": 3},
 )
