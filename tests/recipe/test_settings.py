@@ -57,3 +57,10 @@ def test_a_share_of_the_epochs_keeps_one_of_each_phase(share: float, documents: 
 def test_a_number_that_is_not_positive_is_refused(name: str, given: object) -> None:
     with pytest.raises(DataError, match=name):
         ClassifierSettings(**{name: given})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("settings", [LanguageModelSettings, ClassifierSettings])
+@pytest.mark.parametrize("epochs", [0, -1, 1.5])
+def test_epochs_are_one_at_least(settings: type, epochs: object) -> None:
+    with pytest.raises(DataError, match="epochs"):
+        settings(epochs=epochs)
