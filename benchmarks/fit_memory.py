@@ -1,7 +1,7 @@
 """What `TextClassifier.fit` holds in memory beside the model, over 100,000 documents of 250 words.
 
-The documents are made up, words drawn one by one with the frequencies of language: pairs of them
-repeat less often than in text, and NBSVM counts pairs, so text takes no more. The network is a
+The documents are made up, words drawn one by one with the frequencies of language: pairs of them,
+which NBSVM counts, repeat less often than in text. There are none without labels. The network is a
 small one, so that what grows with the documents is seen; they are the caller's and not counted.
 """
 
