@@ -10,7 +10,7 @@ import torch
 from steadfit.core.errors import DataError
 from steadfit.kernels import choose, native_library
 from steadfit.kernels.choose import describe, uses_native
-from steadfit.kernels.native_library import AMX, INSTRUCTIONS, compiler, instructions, library
+from steadfit.kernels.native_library import AVX2, WAYS, compiler, instructions, library
 
 pytestmark = pytest.mark.usefixtures("unknown")
 
@@ -95,14 +95,14 @@ def test_all_instructions_that_are_needed_are_told_of(monkeypatch: pytest.Monkey
     has = {"avx2": True, "avx512_f": True, "amx_int8": False}
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has, raising=False)
     assert instructions() == {
-        **dict.fromkeys(("avx2", *INSTRUCTIONS, *AMX), False),
+        **dict.fromkeys(WAYS["amx"], False),
         "avx2": True,
         "avx512_f": True,
     }
 
 
 def test_elsewhere_than_on_linux_the_system_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    lacking(monkeypatch, *INSTRUCTIONS)
+    lacking(monkeypatch, *AVX2)
     monkeypatch.setattr("sys.platform", "darwin")
     with pytest.raises(native_library.NativeError, match="they are for Linux, and this is darwin"):
         library()

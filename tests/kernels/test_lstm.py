@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from steadfit.kernels import lstm as module
 from steadfit.kernels.lstm import LayerState, lstm, lstm_reference
 from steadfit.kernels.masks import keep_mask
 from steadfit.kernels.weights import LSTMWeights
@@ -92,3 +93,21 @@ def test_masks_are_products_with_the_inputs_of_every_step_and_with_the_recurrent
         strict=True,
     ):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-10)
+
+
+def test_where_pytorch_has_no_layer_in_bfloat16_it_computes_in_float32(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STEADFIT_KERNELS", "plain")
+    monkeypatch.setattr(module, "has_bf16_lstm", lambda: False)
+    x, state = inputs(2, 3)
+    whole = (x.float(), tuple(part.float() for part in state))
+    layer = LSTMWeights(*(weight.float() for weight in weights()))
+    expected, after = lstm(*whole, layer)
+    with torch.autocast("cpu", torch.bfloat16):
+        got, last = lstm(whole[0].bfloat16().float(), whole[1], layer)
+        short, _ = lstm(whole[0].bfloat16(), whole[1], layer)
+    assert {one.dtype for one in (got, *last, short)} == {torch.float32}
+    torch.testing.assert_close(got, expected, rtol=0, atol=0.02)
+    torch.testing.assert_close(last, after, rtol=0, atol=0.04)
+    assert torch.equal(short, got)

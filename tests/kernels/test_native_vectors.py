@@ -1,4 +1,4 @@
-"""Where there is AMX: the kernels as a processor without it gets them pass the same tests."""
+"""The kernels as a lesser processor gets them pass the same tests."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ from tests.kernels.test_native_lstm import (  # noqa: F401
     test_values_and_gradients_are_as_near_to_the_exact_ones_as_those_of_pytorch_in_bfloat16,
 )
 
-pytestmark = [
-    pytest.mark.usefixtures("native", "unknown", "without_amx"),
-    pytest.mark.skipif(
-        not native_library.has_amx(), reason="without AMX all other tests are of these kernels"
-    ),
-]
+pytestmark = pytest.mark.usefixtures("native", "unknown", "lesser")
+BEST, *LESSER = native_library.ways()
 
 
-@pytest.fixture
-def without_amx(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the processor have vectors alone."""
-    monkeypatch.setattr(native_library, "has_amx", lambda: False)
+@pytest.fixture(params=LESSER or ["none"])
+def lesser(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Let the processor have no better way to multiply than this one."""
+    if not LESSER:
+        pytest.skip(f"all other tests are of {BEST}, the only way here")
+    monkeypatch.setattr(native_library, "ways", lambda: (request.param,))

@@ -20,8 +20,8 @@ class Engine:
     """A classifier made ready to read in some precision.
 
     `auto` is bfloat16 where the device is fast at it, else float32. int8 is faster still, on CPUs
-    with AVX-512 for it or AMX, but its probabilities differ more from float32's: it has to be asked
-    for. With each of them a document alone gets what it gets in any batch.
+    with AVX2 or better, but its probabilities differ more from float32's: it has to be asked for.
+    With each of them a document alone gets what it gets in any batch.
 
     Args:
         model: in evaluation mode. In int8 its weights are copied as they are now; otherwise

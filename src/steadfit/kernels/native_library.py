@@ -23,16 +23,12 @@ from steadfit.core.console import note
 from steadfit.core.home import home
 
 SOURCES = Path(__file__).parent / "native"
-INSTRUCTIONS = (
-    "avx512_f",
-    "avx512_bw",
-    "avx512_vl",
-    "avx512_dq",
-    "avx512_bf16",
-    "avx512_vnni",
-)
-AMX = ("amx_tile", "amx_bf16", "amx_int8")  # faster still, where a processor has it
-_FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-fopenmp", "-fno-exceptions", "-mfma")
+# Three ways to multiply, each with the instructions it needs; the first that can be is taken.
+AVX2 = ("avx2", "fma3")
+AVX512 = ("avx512_f", "avx512_bw", "avx512_vl", "avx512_dq", "avx512_bf16", "avx512_vnni")
+AMX = ("amx_tile", "amx_bf16", "amx_int8")
+WAYS = {"amx": (*AVX2, *AVX512, *AMX), "avx512": (*AVX2, *AVX512), "avx2": AVX2}
+_FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-fopenmp", "-fno-exceptions")
 _BUILD_SECONDS = 300
 
 # The arguments of each function: p a pointer, n a number of 64 bits, u the same without sign, w one
@@ -69,21 +65,21 @@ class NativeError(RuntimeError):
 def missing_instructions() -> tuple[str, ...]:
     """Return the instructions that the kernels need and this processor has not."""
     if not sys.platform.startswith("linux"):
-        return INSTRUCTIONS
+        return AVX2
     has = instructions()
-    return tuple(name for name in INSTRUCTIONS if not has[name])
+    return tuple(name for name in AVX2 if not has[name])
 
 
 def instructions() -> dict[str, bool]:
     """Tell which of the instructions that matter for speed this processor has."""
     has: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return {name: bool(has.get(name)) for name in ("avx2", *INSTRUCTIONS, *AMX)}
+    return {name: bool(has.get(name)) for name in WAYS["amx"]}
 
 
-def has_amx() -> bool:
-    """Tell whether products go through the registers of AMX."""
+def ways() -> tuple[str, ...]:
+    """Return how this processor can multiply, of `WAYS`, the fastest first."""
     has = instructions()
-    return all(has[name] for name in AMX)
+    return tuple(way for way, needed in WAYS.items() if all(map(has.__getitem__, needed)))
 
 
 def compiler() -> str | None:
@@ -153,10 +149,13 @@ def _built() -> Path:
 
 def _flags() -> tuple[str, ...]:
     """Return the compiler's flags for this processor."""
-    names = (*INSTRUCTIONS, *(AMX if has_amx() else ()))
-    return _FLAGS + tuple(
-        "-m" + (name.replace("_", "-") if name in AMX else name.replace("_", "")) for name in names
-    )
+    return _FLAGS + tuple(map(_flag, WAYS[ways()[0]]))
+
+
+def _flag(instruction: str) -> str:
+    if instruction == "fma3":
+        return "-mfma"
+    return "-m" + instruction.replace("_", "-" if instruction in AMX else "")
 
 
 def _build(program: str, sources: list[str], out: str) -> None:

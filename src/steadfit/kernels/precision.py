@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,19 @@ def has_fast_bf16(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported())
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+@functools.cache
+def has_bf16_lstm() -> bool:
+    """Tell whether PyTorch has an LSTM layer in bfloat16 for this CPU; on some it raises."""
+    one, gates = torch.zeros(1, 1, 1), torch.zeros(4)
+    weights = (gates.unsqueeze(1), gates.unsqueeze(1), gates, gates)
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            torch.lstm(one, (one, one), weights, True, 1, 0.0, False, False, True)
+    except RuntimeError:
+        return False
+    return True
 
 
 @contextmanager

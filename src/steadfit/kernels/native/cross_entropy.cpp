@@ -71,16 +71,16 @@ class Worker {
         for (int64_t half = 0; half < 2; ++half) {
             float* s = sums_ + half * kBlockRows * kRows;
             const int64_t column = 32 * pair + 16 * half;
-            const __m512 bias = _mm512_load_ps(biases_ + column);
-            __m512 total = _mm512_load_ps(bias_sums_ + column);
+            const Floats bias = load(biases_ + column);
+            Floats total = load(bias_sums_ + column);
             for (int64_t r = 0; r < real; ++r) {
-                const __m512 shift = _mm512_sub_ps(bias, _mm512_set1_ps(p_.norms[first + r]));
-                const __m512 x = exp_below(_mm512_add_ps(_mm512_load_ps(s + r * 16), shift));
-                total = _mm512_add_ps(total, x);
-                _mm512_store_ps(s + r * 16, x);
+                const Floats shift = bias - broadcast(p_.norms[first + r]);
+                const Floats x = exp_below(load(s + r * 16) + shift);
+                total = total + x;
+                store(s + r * 16, x);
             }
-            for (int64_t r = real; r < kBlockRows; ++r) _mm512_store_ps(s + r * 16, _mm512_setzero_ps());
-            _mm512_store_ps(bias_sums_ + column, total);
+            for (int64_t r = real; r < kBlockRows; ++r) store(s + r * 16, zeros());
+            store(bias_sums_ + column, total);
         }
         targets_.visit(block, pair, first, real, [&](int64_t r, int64_t place) {
             sums_[(place / 16 * kBlockRows + r) * 16 + place % 16] -= 1.f;
@@ -92,9 +92,9 @@ class Worker {
     void keep_by_row(int64_t pair) {
         for (int64_t r = 0; r < kBlockRows; ++r) {
             const float* s = sums_ + r * 16;
-            const __m512i both =
-                two_to_bf16(_mm512_load_ps(s), _mm512_load_ps(s + kBlockRows * kRows));
-            _mm512_storeu_si512(by_row_.get() + r * kWords + 32 * pair, both);
+            const Words both =
+                two_to_bf16(load(s), load(s + kBlockRows * kRows));
+            store_words(by_row_.get() + r * kWords + 32 * pair, both);
         }
     }
 
@@ -105,15 +105,15 @@ class Worker {
             bf16* to = by_word_.get() + (pair * deep + tile) * 2 * kTile + line * kRows;
             for (int64_t half = 0; half < 2; ++half) {
                 const float* s = sums_ + (half * kBlockRows + r) * 16;
-                _mm512_storeu_si512(to + half * kTile,
-                                    pairs(_mm512_load_ps(s), _mm512_load_ps(s + 16)));
+                store_words(to + half * kTile,
+                                    pairs(load(s), load(s + 16)));
             }
         }
         // Rows that no block reaches: a NaN there would not vanish in the product with zeros.
         for (int64_t r = first + kBlockRows; r < deep * kDepth && r < first + kBlockRows + kRows; r += 2) {
             bf16* to = by_word_.get() + (pair * deep + r / kDepth) * 2 * kTile + r % kDepth * kRows;
-            _mm512_storeu_si512(to, _mm512_setzero_si512());
-            _mm512_storeu_si512(to + kTile, _mm512_setzero_si512());
+            store_words(to, zero_words());
+            store_words(to + kTile, zero_words());
         }
     }
 
@@ -139,21 +139,21 @@ class Worker {
 
     // The sums have features as rows; d_weight has them as columns.
     void write_words(int64_t block) {
-        const __m512 scale = _mm512_set1_ps(p_.scale);
+        const Floats scale = broadcast(p_.scale);
         for (int64_t n = 0; n < p_.feature_tiles(); ++n) {
             const int64_t size = kRows * std::min<int64_t>(3, p_.feature_tiles() - n / 3 * 3);
-            const __mmask16 lanes = first_lanes(p_.features() - n * kRows);
+            const Lanes lanes = first_lanes(p_.features() - n * kRows);
             for (int64_t w = 0; w < kWords / kRows; ++w) {
                 const float* s = word_sums_.get() + (n / 3 * kPairs + w / 2) * kSums +
                                  (w % 2 * size + n % 3 * kRows) * 16;
-                __m512i lines[16];
-                for (int i = 0; i < 16; ++i) lines[i] = _mm512_load_si512(s + 16 * i);
+                Words lines[16];
+                for (int i = 0; i < 16; ++i) lines[i] = load_words(s + 16 * i);
                 transpose16(lines);
                 for (int64_t i = 0; i < 16; ++i) {
                     const int64_t word = block * kWords + w * kRows + i;
                     if (word >= p_.decoder.words()) break;
-                    _mm512_mask_storeu_ps(p_.d_weight + word * p_.features() + n * kRows, lanes,
-                                          _mm512_mul_ps(_mm512_castsi512_ps(lines[i]), scale));
+                    store(lanes, p_.d_weight + word * p_.features() + n * kRows,
+                          as_floats(lines[i]) * scale);
                 }
             }
         }
@@ -172,18 +172,17 @@ class Worker {
 
 // Adds up what the threads found for some rows of d_x.
 void write_rows(const Problem& p, const float* x_sums, int64_t threads, Range rows) {
-    const __m512 scale = _mm512_set1_ps(p.scale);
+    const Floats scale = broadcast(p.scale);
     for (int64_t r = rows.begin; r < rows.end; ++r) {
         for (int64_t n = 0; n < p.feature_tiles(); ++n) {
             const int64_t place = (r / kBlockRows * p.decoder.depth() + n / 2) * kSums +
                                   (n % 2 * kBlockRows + r % kBlockRows) * 16;
-            __m512 total = _mm512_setzero_ps();
+            Floats total = zeros();
             for (int64_t t = 0; t < threads; ++t) {
-                total = _mm512_add_ps(total, _mm512_load_ps(x_sums + t * p.x_sums() + place));
+                total = total + load(x_sums + t * p.x_sums() + place);
             }
-            _mm512_mask_storeu_ps(p.d_x + r * p.features() + n * kRows,
-                                  first_lanes(p.features() - n * kRows),
-                                  _mm512_mul_ps(total, scale));
+            store(first_lanes(p.features() - n * kRows), p.d_x + r * p.features() + n * kRows,
+                  total * scale);
         }
     }
 }

@@ -14,17 +14,16 @@ struct Hidden;
 
 template <>
 struct Hidden<bf16> {
-    static void store(bf16* to, __m512 h) { store_bf16(to, h); }
-    static __m512 sum(const float* sums, const float*) { return _mm512_load_ps(sums); }
+    static void store(bf16* to, Floats h) { store_bf16(to, h); }
+    static Floats sum(const float* sums, const float*) { return load(sums); }
 };
 
 // Outputs lie between -1 and 1, so one scale serves for all of them, whatever the batch.
 template <>
 struct Hidden<int8_t> {
-    static void store(int8_t* to, __m512 h) { store_int8(to, h, _mm512_set1_ps(127.f)); }
-    static __m512 sum(const float* sums, const float* scales) {
-        const __m512 number = _mm512_cvtepi32_ps(_mm512_load_si512(sums));
-        return _mm512_mul_ps(number, _mm512_loadu_ps(scales));
+    static void store(int8_t* to, Floats h) { store_int8(to, h, broadcast(127.f)); }
+    static Floats sum(const float* sums, const float* scales) {
+        return to_floats(load_words(sums)) * load(scales);
     }
 };
 
@@ -47,23 +46,23 @@ struct Forward {
     void cell(int64_t t, int64_t row_number, int64_t unit, const float* sums, int64_t block) const {
         const int64_t place = t * batch + row_number;
         bf16* gate = gates + place * 4 * units + unit;
-        __m512 x[4];
+        Floats x[4];
         for (int64_t n = 0; n < 4; ++n) {
             const int64_t column = n * units + unit;
-            const __m512 from_h = Hidden<T>::sum(sums + n * block * kRows, scales + column);
-            const __m512 from_x = load_bf16(gate + n * units);
-            x[n] = _mm512_add_ps(_mm512_add_ps(from_h, _mm512_loadu_ps(bias + column)), from_x);
+            const Floats from_h = Hidden<T>::sum(sums + n * block * kRows, scales + column);
+            const Floats from_x = load_bf16(gate + n * units);
+            x[n] = from_h + load(bias + column) + from_x;
         }
-        const __m512 i = sigmoid16(x[0]), f = sigmoid16(x[1]);
-        const __m512 g = tanh16(x[2]), o = sigmoid16(x[3]);
+        const Floats i = sigmoid16(x[0]), f = sigmoid16(x[1]);
+        const Floats g = tanh16(x[2]), o = sigmoid16(x[3]);
         float* cells = c + (keep ? place : row_number) * units + unit;
-        const __m512 now = _mm512_fmadd_ps(f, _mm512_loadu_ps(cells), _mm512_mul_ps(i, g));
-        const __m512 out = _mm512_mul_ps(o, tanh16(now));
-        _mm512_storeu_ps(cells + (keep ? batch * units : 0), now);
+        const Floats now = fma(f, load(cells), i * g);
+        const Floats out = o * tanh16(now);
+        store(cells + (keep ? batch * units : 0), now);
         Hidden<T>::store(h + (place + batch) * row() + unit, out);
         if (output != nullptr) {
             float* to = output + row_number * output_row + t * output_step + unit;
-            _mm512_mask_storeu_ps(to, first_lanes(real_units - unit), out);
+            store(first_lanes(real_units - unit), to, out);
         }
         if (keep) {
             store_bf16(gate, i);
@@ -76,25 +75,25 @@ struct Forward {
 
 // The gradients before the gates of 16 units of one row at one step, written over the gates.
 inline void cell_gradient(bf16* gates, int64_t units, const float* c_before, const float* c,
-                          __m512 dh, float* dc, float* bias) {
-    const __m512 one = _mm512_set1_ps(1.f);
-    const __m512 i = load_bf16(gates), f = load_bf16(gates + units);
-    const __m512 g = load_bf16(gates + 2 * units), o = load_bf16(gates + 3 * units);
-    const __m512 t = tanh16(_mm512_loadu_ps(c));
-    const __m512 through = _mm512_mul_ps(_mm512_mul_ps(dh, o), _mm512_fnmadd_ps(t, t, one));
-    const __m512 d = _mm512_add_ps(_mm512_loadu_ps(dc), through);
-    const auto slope = [&](__m512 s) { return _mm512_mul_ps(s, _mm512_sub_ps(one, s)); };
-    const __m512 gradients[4] = {
-        _mm512_mul_ps(_mm512_mul_ps(d, g), slope(i)),
-        _mm512_mul_ps(_mm512_mul_ps(d, _mm512_loadu_ps(c_before)), slope(f)),
-        _mm512_mul_ps(_mm512_mul_ps(d, i), _mm512_fnmadd_ps(g, g, one)),
-        _mm512_mul_ps(_mm512_mul_ps(dh, t), slope(o)),
+                          Floats dh, float* dc, float* bias) {
+    const Floats one = broadcast(1.f);
+    const Floats i = load_bf16(gates), f = load_bf16(gates + units);
+    const Floats g = load_bf16(gates + 2 * units), o = load_bf16(gates + 3 * units);
+    const Floats t = tanh16(load(c));
+    const Floats through = dh * o * fnma(t, t, one);
+    const Floats d = load(dc) + through;
+    const auto slope = [&](Floats s) { return s * (one - s); };
+    const Floats gradients[4] = {
+        d * g * slope(i),
+        d * load(c_before) * slope(f),
+        d * i * fnma(g, g, one),
+        dh * t * slope(o),
     };
-    _mm512_storeu_ps(dc, _mm512_mul_ps(d, f));
+    store(dc, d * f);
     for (int gate = 0; gate < 4; ++gate) {
         store_bf16(gates + gate * units, gradients[gate]);
         float* sum = bias + gate * units;
-        _mm512_storeu_ps(sum, _mm512_add_ps(_mm512_loadu_ps(sum), gradients[gate]));
+        store(sum, load(sum) + gradients[gate]);
     }
 }
 
@@ -196,23 +195,23 @@ void steadfit_lstm_backward(int64_t steps, int64_t batch, int64_t units, int64_t
                     for (int64_t half = 0; half < 2; ++half) {
                         const int64_t unit = block * 32 + half * kRows;
                         if (unit >= units) continue;
-                        const __mmask16 mask = first_lanes(real_units - unit);
+                        const Lanes lanes = first_lanes(real_units - unit);
                         for (int64_t r = 0; r < real; ++r) {
                             float* state = dh + (first + r) * units + unit;
-                            const __m512 from_after =
-                                t < steps - 1 ? _mm512_load_ps(sums + (half * rows + r) * kRows)
-                                              : _mm512_loadu_ps(state);
+                            const Floats from_after =
+                                t < steps - 1 ? load(sums + (half * rows + r) * kRows)
+                                              : load(state);
                             if (t < 0) {
-                                _mm512_storeu_ps(state, from_after);
+                                store(state, from_after);
                                 continue;
                             }
                             const float* d = output + (first + r) * output_row + t * output_step;
-                            const __m512 here = _mm512_maskz_loadu_ps(mask, d + unit);
+                            const Floats here = load(lanes, d + unit);
                             const int64_t place = t * batch + first + r;
                             cell_gradient(gates + place * row + unit, units,
                                           c + place * units + unit,
                                           c + (place + batch) * units + unit,
-                                          _mm512_add_ps(from_after, here),
+                                          from_after + here,
                                           dc + (first + r) * units + unit, bias + unit);
                         }
                     }

@@ -13,9 +13,9 @@ struct Gates {
     Matrix<float> weight;
     int64_t units, padded;
 
-    __m512 at(int64_t row, int64_t column) const {
+    Floats at(int64_t row, int64_t column) const {
         const int64_t gate = row / padded, unit = row % padded;
-        if (unit >= units || gate >= 4) return _mm512_setzero_ps();
+        if (unit >= units || gate >= 4) return zeros();
         return weight.at(gate * units + unit, column);
     }
 };
@@ -79,11 +79,10 @@ void steadfit_to_steps(const float* x, int64_t batch, int64_t steps, int64_t fea
                 const float* from = x + b * x_row + t * x_step;
                 bf16* out = to + (t * batch + b) * row;
                 for (int64_t i = 0; i < row; i += 16) {
-                    const __mmask16 lanes = first_lanes(features - i);
-                    __m512 v = _mm512_maskz_loadu_ps(lanes, from + i);
+                    const Lanes lanes = first_lanes(features - i);
+                    Floats v = load(lanes, from + i);
                     if (mask != nullptr) {
-                        const __m512 keep = _mm512_maskz_loadu_ps(lanes, mask + b * features + i);
-                        v = _mm512_mul_ps(v, keep);
+                        v = v * load(lanes, mask + b * features + i);
                     }
                     store_bf16(out + i, v);
                 }
@@ -102,9 +101,9 @@ void steadfit_project(const bf16* x, int64_t rows, int64_t row, const bf16* weig
                 [&](const float* sums, int64_t block, int64_t first, int64_t real, int64_t pair) {
                     for (int64_t r = 0; r < real; ++r) {
                         const float* sum = sums + r * kRows;
-                        const __m512i both = two_to_bf16(_mm512_load_ps(sum),
-                                                         _mm512_load_ps(sum + block * kRows));
-                        _mm512_storeu_si512(gates + (first + r) * 4 * padded + 32 * pair, both);
+                        const Words both = two_to_bf16(load(sum),
+                                                         load(sum + block * kRows));
+                        store_words(gates + (first + r) * 4 * padded + 32 * pair, both);
                     }
                 });
     });
@@ -120,19 +119,18 @@ void steadfit_project_int8(const int8_t* x, int64_t rows, int64_t row, const flo
         const Range pairs = share(4 * padded / 32, thread, all);
         product(row_major(x, row), rows, weight, row / kDepthOf<int8_t>, pairs,
                 [&](const float* sums, int64_t block, int64_t first, int64_t real, int64_t pair) {
-                    const __m512 low = _mm512_loadu_ps(scales + 32 * pair);
-                    const __m512 high = _mm512_loadu_ps(scales + 32 * pair + 16);
+                    const Floats low = load(scales + 32 * pair);
+                    const Floats high = load(scales + 32 * pair + 16);
                     for (int64_t r = 0; r < real; ++r) {
                         const float scale = row_scales == nullptr ? 1.f : row_scales[first + r];
-                        const __m512 own = _mm512_set1_ps(scale);
+                        const Floats own = broadcast(scale);
                         const float* sum = sums + r * kRows;
-                        const __m512 a = _mm512_cvtepi32_ps(_mm512_load_si512(sum));
-                        const __m512 b =
-                            _mm512_cvtepi32_ps(_mm512_load_si512(sum + block * kRows));
-                        const __m512i both =
-                            two_to_bf16(_mm512_mul_ps(_mm512_mul_ps(a, low), own),
-                                        _mm512_mul_ps(_mm512_mul_ps(b, high), own));
-                        _mm512_storeu_si512(gates + (first + r) * 4 * padded + 32 * pair, both);
+                        const Floats a = to_floats(load_words(sum));
+                        const Floats b =
+                            to_floats(load_words(sum + block * kRows));
+                        const Words both =
+                            two_to_bf16(a * low * own, b * high * own);
+                        store_words(gates + (first + r) * 4 * padded + 32 * pair, both);
                     }
                 });
     });
@@ -153,13 +151,12 @@ void steadfit_input_gradient(const bf16* gates, int64_t batch, int64_t steps, in
                         const int64_t t = (first + r) / batch, b = (first + r) % batch;
                         for (int64_t half = 0; half < 2; ++half) {
                             const int64_t i = 32 * pair + half * kRows;
-                            const __mmask16 lanes = first_lanes(features - i);
-                            __m512 v = _mm512_load_ps(sums + (half * block + r) * kRows);
+                            const Lanes lanes = first_lanes(features - i);
+                            Floats v = load(sums + (half * block + r) * kRows);
                             if (mask != nullptr) {
-                                v = _mm512_mul_ps(
-                                    v, _mm512_maskz_loadu_ps(lanes, mask + b * features + i));
+                                v = v * load(lanes, mask + b * features + i);
                             }
-                            _mm512_mask_storeu_ps(x + (b * steps + t) * features + i, lanes, v);
+                            store(lanes, x + (b * steps + t) * features + i, v);
                         }
                     }
                 });
@@ -201,15 +198,12 @@ void steadfit_weight_gradient(const bf16* gates, int64_t rows, int64_t units, in
                             const int64_t line = gate * units + unit;
                             for (int64_t half = 0; half < 2; ++half) {
                                 const int64_t i = 32 * pair + half * kRows;
-                                __m512 v = _mm512_load_ps(sums + (half * size + r) * kRows);
+                                Floats v = load(sums + (half * size + r) * kRows);
                                 if (bits != nullptr) {
                                     const uint32_t word = bits[line * bits_row + pair];
-                                    v = _mm512_maskz_mul_ps(
-                                        static_cast<__mmask16>(word >> (16 * half)), v,
-                                        _mm512_set1_ps(scale));
+                                    v = kept(lanes_of(word >> (16 * half)), v * broadcast(scale));
                                 }
-                                _mm512_mask_storeu_ps(to + line * columns + i,
-                                                      first_lanes(columns - i), v);
+                                store(first_lanes(columns - i), to + line * columns + i, v);
                             }
                         }
                     });

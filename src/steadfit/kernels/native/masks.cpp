@@ -7,29 +7,19 @@
 namespace steadfit {
 namespace {
 
-// The products of 16 numbers with a constant, their high and their low halves.
-inline void multiply_wide(__m512i x, __m512i constant, __m512i* high, __m512i* low) {
-    const __m512i even = _mm512_mul_epu32(x, constant);
-    const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(x, 32), constant);
-    *high = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
-    *low = _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
-}
-
 // Four times 16 numbers for the counters (counter + 0 ... 15, 0, 0, 0), as in the paper.
-inline void philox(uint64_t seed, uint32_t counter, __m512i* out) {
-    const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    __m512i a = _mm512_add_epi32(_mm512_set1_epi32(static_cast<int>(counter)), lanes);
-    __m512i b = _mm512_setzero_si512(), c = b, d = b;
-    const __m512i m0 = _mm512_set1_epi32(static_cast<int>(0xD2511F53u));
-    const __m512i m1 = _mm512_set1_epi32(static_cast<int>(0xCD9E8D57u));
+inline void philox(uint64_t seed, uint32_t counter, Words* out) {
+    Words a = counted_from(counter);
+    Words b = zero_words(), c = b, d = b;
+    const Words m0 = broadcast_words(0xD2511F53u);
+    const Words m1 = broadcast_words(0xCD9E8D57u);
     uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
     for (int round = 0; round < 10; ++round) {
-        __m512i high0, low0, high1, low1;
+        Words high0, low0, high1, low1;
         multiply_wide(a, m0, &high0, &low0);
         multiply_wide(c, m1, &high1, &low1);
-        const __m512i next = _mm512_xor_si512(_mm512_xor_si512(high1, b),
-                                              _mm512_set1_epi32(static_cast<int>(k0)));
-        c = _mm512_xor_si512(_mm512_xor_si512(high0, d), _mm512_set1_epi32(static_cast<int>(k1)));
+        const Words next = exclusive_or(exclusive_or(high1, b), broadcast_words(k0));
+        c = exclusive_or(exclusive_or(high0, d), broadcast_words(k1));
         a = next;
         b = low1;
         d = low0;
@@ -53,14 +43,14 @@ extern "C" {
 // the numbers of the counters 16 n ... 16 n + 15.
 void steadfit_random_bits(uint64_t seed, uint32_t threshold, int64_t words, uint32_t* bits,
                           int64_t threads) {
-    const __m512i limit = _mm512_set1_epi32(static_cast<int>(threshold));
+    const Words limit = broadcast_words(threshold);
     parallel(threads, [&](int64_t thread, int64_t all) {
         const Range mine = share((words + 1) / 2, thread, all);
         for (int64_t n = mine.begin; n < mine.end; ++n) {
-            __m512i numbers[4];
+            Words numbers[4];
             philox(seed, static_cast<uint32_t>(16 * n), numbers);
             uint32_t half[4];
-            for (int i = 0; i < 4; ++i) half[i] = _mm512_cmplt_epu32_mask(numbers[i], limit);
+            for (int i = 0; i < 4; ++i) half[i] = bits_below(numbers[i], limit);
             bits[2 * n] = half[0] | half[1] << 16;
             if (2 * n + 1 < words) bits[2 * n + 1] = half[2] | half[3] << 16;
         }

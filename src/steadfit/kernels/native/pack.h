@@ -17,21 +17,21 @@ struct Matrix {
     float scale = 1.f;
 
     // Numbers [column, column + 16) of a row.
-    __m512 at(int64_t row, int64_t column) const {
-        if (row >= rows || column >= columns) return _mm512_setzero_ps();
-        __mmask16 mask = first_lanes(columns - column);
+    Floats at(int64_t row, int64_t column) const {
+        if (row >= rows || column >= columns) return zeros();
+        Lanes lanes = first_lanes(columns - column);
         const T* from = data + row * stride + column;
         if (bits != nullptr) {
-            mask &= static_cast<__mmask16>(bits[row * bits_row + column / 32] >> (column % 32));
+            const uint32_t word = bits[row * bits_row + column / 32];
+            lanes = in_both(lanes, lanes_of(word >> (column % 32)));
         }
-        __m512 x;
+        Floats x;
         if constexpr (sizeof(T) == 4) {
-            x = _mm512_maskz_loadu_ps(mask, from);
+            x = load(lanes, from);
         } else {
-            const __m512i half = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from));
-            x = _mm512_castsi512_ps(_mm512_slli_epi32(half, 16));
+            x = load_bf16(lanes, from);
         }
-        return bits != nullptr ? _mm512_mul_ps(x, _mm512_set1_ps(scale)) : x;
+        return bits != nullptr ? x * broadcast(scale) : x;
     }
 };
 
@@ -39,27 +39,27 @@ struct Matrix {
 // the product's columns: each pair of depths is a pair of neighbours, rows become columns.
 template <typename M>
 inline void tile_of_rows(const M& m, int64_t n, int64_t k, bf16* to) {
-    __m512i rows[16];
+    Words rows[16];
     for (int i = 0; i < 16; ++i) rows[i] = two_to_bf16(m.at(n + i, k), m.at(n + i, k + 16));
     transpose16(rows);
-    for (int i = 0; i < 16; ++i) _mm512_storeu_si512(to + 32 * i, rows[i]);
+    for (int i = 0; i < 16; ++i) store_words(to + 32 * i, rows[i]);
 }
 
 // The same tile where the matrix's columns are the product's columns.
 template <typename M>
 inline void tile_of_columns(const M& m, int64_t n, int64_t k, bf16* to) {
     for (int i = 0; i < 16; ++i) {
-        _mm512_storeu_si512(to + 32 * i, pairs(m.at(k + 2 * i, n), m.at(k + 2 * i + 1, n)));
+        store_words(to + 32 * i, pairs(m.at(k + 2 * i, n), m.at(k + 2 * i + 1, n)));
     }
 }
 
 // The left factor's tile of rows [n, n + 16) and depths [k, k + 32) of the transposed matrix.
 template <typename M>
 inline void tile_transposed(const M& m, int64_t n, int64_t k, bf16* to) {
-    __m512i rows[16];
+    Words rows[16];
     for (int i = 0; i < 16; ++i) rows[i] = pairs(m.at(k + 2 * i, n), m.at(k + 2 * i + 1, n));
     transpose16(rows);
-    for (int i = 0; i < 16; ++i) _mm512_storeu_si512(to + 32 * i, rows[i]);
+    for (int i = 0; i < 16; ++i) store_words(to + 32 * i, rows[i]);
 }
 
 }  // namespace steadfit

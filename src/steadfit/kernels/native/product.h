@@ -3,10 +3,26 @@
 
 #include "pack.h"
 #include "threads.h"
+#include "tiles.h"
 
 namespace steadfit {
 
-constexpr int64_t kCacheBytes = 640 * 1024;  // of the right factor, kept while the left one passes
+// Bytes of the right factor that are kept in the cache while the left one passes.
+#ifdef __AVX512F__
+// Bytes of the right factor that are kept in the cache while the left one passes.
+#ifdef __AVX512F__
+constexpr int64_t kCacheBytes = 640 * 1024;
+#else
+constexpr int64_t kCacheBytes = 320 * 1024;
+#endif
+#else
+// Bytes of the right factor that are kept in the cache while the left one passes.
+#ifdef __AVX512F__
+constexpr int64_t kCacheBytes = 640 * 1024;
+#else
+constexpr int64_t kCacheBytes = 320 * 1024;
+#endif
+#endif
 constexpr int64_t kBlockRows = 3 * kRows;    // rows that are multiplied at a time
 
 // Calls store(sums, block, row, rows, pair) for each block of up to 48 rows and 32 columns, where

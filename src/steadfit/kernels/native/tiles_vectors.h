@@ -1,10 +1,13 @@
-// Tiles multiplied by the vector instructions of AVX-512 for bfloat16 and int8, as AMX would do it.
+// Tiles multiplied by vectors, some rows at a time, as AMX would do it.
 #pragma once
 
-#include <cstring>
 #include <type_traits>
 
-#include "tile_layout.h"
+#ifdef __AVX512F__
+#include "rows_avx512.h"
+#else
+#include "rows_avx2.h"
+#endif
 
 namespace steadfit {
 
@@ -22,84 +25,27 @@ class Tiles {
     int64_t before_;
 };
 
-// The instruction for int8 takes the left factor without sign: 128 is added to each of its numbers,
-// and 128 times the right factor's columns is subtracted from the sums.
-constexpr int kSign = static_cast<int>(0x80808080);
-
-template <typename T>
-inline __m512i add_product(__m512i sums, __m512i left, __m512i right) {
-    if constexpr (sizeof(T) == 1) {
-        return _mm512_dpbusd_epi32(sums, left, right);
-    } else {
-        return (__m512i)_mm512_dpbf16_ps((__m512)sums, (__m512bh)left, (__m512bh)right);
-    }
-}
-
-template <typename T>
-inline __m512i four_bytes(const char* from) {
-    int word;
-    std::memcpy(&word, from, sizeof word);
-    const __m512i all = _mm512_set1_epi32(word);
-    return sizeof(T) == 1 ? _mm512_xor_si512(all, _mm512_set1_epi32(kSign)) : all;
-}
-
-// N rows of `multiply`. Whatever N is, a row's products are added up in the same order.
-template <int N, typename T>
-inline void multiply_rows_of(const Left& left, const char* a, const T* right, int64_t depth,
-                             float* sums, int64_t block, bool add) {
-    const char* b = reinterpret_cast<const char*>(right);
-    __m512i found[N][2];
-    __m512i above[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-    for (int n = 0; n < N; ++n) {
-        for (int side = 0; side < 2; ++side) {
-            found[n][side] = add ? _mm512_loadu_si512(sums + side * block + n * kRows)
-                                 : _mm512_setzero_si512();
-        }
-    }
-    for (int64_t k = 0; k < depth; ++k) {
-#pragma GCC unroll 4  // else sums are copied from register to register at each step
-        for (int d = 0; d < 16; ++d) {
-            const __m512i low = _mm512_loadu_si512(b + 64 * d);
-            const __m512i high = _mm512_loadu_si512(b + 64 * d + 1024);
-            if constexpr (sizeof(T) == 1) {
-                above[0] = add_product<T>(above[0], _mm512_set1_epi32(kSign), low);
-                above[1] = add_product<T>(above[1], _mm512_set1_epi32(kSign), high);
-            }
-            for (int n = 0; n < N; ++n) {
-                const __m512i x = four_bytes<T>(a + n * left.row + 4 * d);
-                found[n][0] = add_product<T>(found[n][0], x, low);
-                found[n][1] = add_product<T>(found[n][1], x, high);
-            }
-        }
-        a += left.next_depth;
-        b += 2048;
-    }
-    for (int n = 0; n < N; ++n) {
-        for (int side = 0; side < 2; ++side) {
-            __m512i all = found[n][side];
-            if constexpr (sizeof(T) == 1) all = _mm512_sub_epi32(all, above[side]);
-            _mm512_storeu_si512(sums + side * block + n * kRows, all);
-        }
-    }
-}
-
 // `multiply` of tiles.h.
 template <int R, typename T>
 inline void multiply(const Left& left, const T* right, int64_t depth, float* sums, bool add) {
     constexpr int64_t block = R * kRows * kRows;
     const int64_t rows = R == 1 ? rows_of_tiles : R * kRows;
-    int64_t row = 0;
-    const auto some = [&](auto count) {
-        constexpr int N = decltype(count)::value;
-        for (; row + N <= rows; row += N) {
-            const char* a = left.data + row / kRows * left.next_rows + row % kRows * left.row;
-            multiply_rows_of<N>(left, a, right, depth, sums + row * kRows, block, add);
-        }
-    };
-    some(std::integral_constant<int, 8>());
-    some(std::integral_constant<int, 4>());
-    some(std::integral_constant<int, 2>());
-    some(std::integral_constant<int, 1>());
+    for (int64_t column = 0; column < 32; column += kMostColumns) {
+        const T* tiles = right + column / kRows * kTileOf<T>;
+        float* here = sums + column / kRows * block;
+        int64_t row = 0;
+        const auto some = [&](auto count) {
+            constexpr int N = decltype(count)::value;
+            for (; row + N <= rows; row += N) {
+                const char* a = left.data + row / kRows * left.next_rows + row % kRows * left.row;
+                multiply_rows_of<N>(left, a, tiles, depth, here + row * kRows, block, add);
+            }
+        };
+        some(std::integral_constant<int, kMostRows>());
+        some(std::integral_constant<int, 4>());
+        some(std::integral_constant<int, 2>());
+        some(std::integral_constant<int, 1>());
+    }
 }
 
 }  // namespace steadfit

@@ -15,29 +15,29 @@ struct Running {
     alignas(64) float sum[16];
 
     void clear() {
-        _mm512_store_ps(largest, _mm512_set1_ps(kNever));
-        _mm512_store_ps(sum, _mm512_setzero_ps());
+        store(largest, broadcast(kNever));
+        store(sum, zeros());
     }
 
-    void add(__m512 a, __m512 b) {
-        __m512 top = _mm512_load_ps(largest), total = _mm512_load_ps(sum);
-        const __m512 now = _mm512_max_ps(top, _mm512_max_ps(a, b));
-        if (_mm512_cmp_ps_mask(now, top, _CMP_NEQ_UQ) != 0) {  // seldom, after the first words
-            total = _mm512_mul_ps(total, exp_below(_mm512_sub_ps(top, now)));
+    void add(Floats a, Floats b) {
+        Floats top = load(largest), total = load(sum);
+        const Floats now = larger(top, larger(a, b));
+        if (differ(now, top)) {  // seldom, after the first words
+            total = total * exp_below(top - now);
             top = now;
-            _mm512_store_ps(largest, top);
+            store(largest, top);
         }
-        const __m512 one = exp_below(_mm512_sub_ps(a, top));
-        const __m512 two = exp_below(_mm512_sub_ps(b, top));
-        _mm512_store_ps(sum, _mm512_add_ps(total, _mm512_add_ps(one, two)));
+        const Floats one = exp_below(a - top);
+        const Floats two = exp_below(b - top);
+        store(sum, total + (one + two));
     }
 
     // The sum of exponentials relative to the largest logit, which is returned.
     float finish(float* total) const {
-        const __m512 lanes = _mm512_load_ps(largest);
-        const float top = _mm512_reduce_max_ps(lanes);
-        const __m512 scaled = exp_below(_mm512_sub_ps(lanes, _mm512_set1_ps(top)));
-        *total = _mm512_reduce_add_ps(_mm512_mul_ps(scaled, _mm512_load_ps(sum)));
+        const Floats lanes = load(largest);
+        const float top = largest_of(lanes);
+        const Floats scaled = exp_below(lanes - broadcast(top));
+        *total = sum_of(scaled * load(sum));
         return top;
     }
 };
@@ -71,13 +71,12 @@ void steadfit_token_scores(const bf16* x, int64_t rows, const float* weight, con
             product(row_major(x, decoder.row()), rows, packed.get(), decoder.depth(), {0, kPairs},
                     [&](const float* sums, int64_t size, int64_t first, int64_t real, int64_t pair) {
                         const float* bias_here = biases + 32 * pair;
-                        const __m512 low = _mm512_load_ps(bias_here);
-                        const __m512 high = _mm512_load_ps(bias_here + 16);
+                        const Floats low = load(bias_here);
+                        const Floats high = load(bias_here + 16);
                         for (int64_t r = 0; r < real; ++r) {
                             const float* sum = sums + r * 16;
                             running[first + r].add(
-                                _mm512_add_ps(_mm512_load_ps(sum), low),
-                                _mm512_add_ps(_mm512_load_ps(sum + size * 16), high));
+                                load(sum) + low, load(sum + size * 16) + high);
                         }
                         of_blocks.visit(block, pair, first, real, [&](int64_t r, int64_t place) {
                             wanted[first + r] =
