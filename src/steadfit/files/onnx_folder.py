@@ -84,8 +84,8 @@ def _quantized(graph: Any, out: Path) -> None:
         out,
         op_types_to_quantize=["LSTM"],
         per_channel=True,
-        # Weights in 7 bits: on processors without AVX-512 for int8 ONNX Runtime adds two products in
-        # 16 bits, which is too little for 8.
+        # Weights in 7 bits: on processors without AVX-512 for int8 ONNX Runtime adds two products
+        # in 16 bits, which is too little for 8.
         reduce_range=True,
         weight_type=quantization.QuantType.QInt8,
     )
