@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from steadfit.kernels import lstm as module
+from steadfit.kernels import precision
 from steadfit.kernels.lstm import LayerState, lstm, lstm_reference
 from steadfit.kernels.masks import keep_mask
 from steadfit.kernels.weights import LSTMWeights
@@ -99,7 +99,7 @@ def test_where_pytorch_has_no_layer_in_bfloat16_it_computes_in_float32(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("STEADFIT_KERNELS", "plain")
-    monkeypatch.setattr(module, "has_bf16_lstm", lambda: False)
+    monkeypatch.setattr(precision, "has_bf16_lstm", lambda: False)
     x, state = inputs(2, 3)
     whole = (x.float(), tuple(part.float() for part in state))
     layer = LSTMWeights(*(weight.float() for weight in weights()))

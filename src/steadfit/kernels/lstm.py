@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 from steadfit.kernels.choose import uses_native
 from steadfit.kernels.masks import bit_mask, keep_mask
 from steadfit.kernels.native_lstm import native_lstm
-from steadfit.kernels.precision import has_bf16_lstm
+from steadfit.kernels.precision import lstm_inputs
 from steadfit.kernels.weights import LSTMWeights
 
 LayerState = tuple[Tensor, Tensor]
@@ -49,34 +49,19 @@ def lstm(
     weight_hh = weights.hh
     if weight_p:
         weight_hh = weight_hh * keep_mask(weight_hh.shape, weight_p, weight_hh, generator)
-    weights = weights._replace(hh=weight_hh)
-    if _in_bf16(inputs) and not has_bf16_lstm():
-        with torch.autocast("cpu", enabled=False):
-            return _fused(inputs.float(), state, weights)
-    return _fused(inputs, state, weights)
-
-
-def _in_bf16(inputs: Tensor) -> bool:
-    """Tell whether PyTorch's layer would compute in bfloat16 on the CPU."""
-    if inputs.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
-        return False
-    return torch.get_autocast_dtype("cpu") == torch.bfloat16
-
-
-def _fused(inputs: Tensor, state: LayerState, weights: LSTMWeights) -> tuple[Tensor, LayerState]:
-    h, c = state
-    dtype = inputs.dtype
-    outputs, h, c = torch.lstm(
-        inputs,
-        (h.to(dtype).unsqueeze(0), c.to(dtype).unsqueeze(0)),
-        weights,
-        True,  # has biases
-        1,  # layers
-        0.0,  # dropout between layers
-        torch.is_grad_enabled(),
-        False,  # bidirectional
-        True,  # batch first
-    )
+    with lstm_inputs(inputs) as x:
+        h, c = (part.to(x.dtype).unsqueeze(0) for part in state)
+        outputs, h, c = torch.lstm(
+            x,
+            (h, c),
+            (weights.ih, weight_hh, weights.bias_ih, weights.bias_hh),
+            True,  # has biases
+            1,  # layers
+            0.0,  # dropout between layers
+            torch.is_grad_enabled(),
+            False,  # bidirectional
+            True,  # batch first
+        )
     return outputs, (h.squeeze(0), c.squeeze(0))
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import Tensor
 
 
 def has_fast_bf16(device: torch.device) -> bool:
@@ -29,6 +30,20 @@ def has_bf16_lstm() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+@contextmanager
+def lstm_inputs(inputs: Tensor) -> Iterator[Tensor]:
+    """Yield the inputs for PyTorch's LSTM layer, which is to be called inside the block.
+
+    Where it has none in bfloat16 and autocast asks for that, they are float32, outside autocast.
+    """
+    on_cpu = inputs.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+    if not on_cpu or torch.get_autocast_dtype("cpu") != torch.bfloat16 or has_bf16_lstm():
+        yield inputs
+        return
+    with torch.autocast("cpu", enabled=False):
+        yield inputs.float()
 
 
 @contextmanager

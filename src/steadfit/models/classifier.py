@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from steadfit.core.errors import DataError
+from steadfit.kernels.choose import uses_native
 from steadfit.models.config import AWDLSTMConfig
 from steadfit.models.dropout import dropout
 from steadfit.models.initial import drawn
@@ -22,7 +23,7 @@ Reader = Callable[[Tensor, State | None], EncoderOutput]
 
 HEAD_UNITS = 50
 HEAD_DROPOUT = 0.1
-FEWEST_ROWS = 4  # in bfloat16, measured on the CPU
+FEWEST_ROWS = 4  # of PyTorch in bfloat16, measured on the CPU
 READING_WINDOW = 512  # at most; without gradients a window's length changes memory, not values
 SHORTEST_WINDOW = 32
 
@@ -211,7 +212,7 @@ class TextClassifier(nn.Module):
     ) -> tuple[Tensor, State]:
         """Run the encoder on one window, on the first `old` documents without gradient."""
         if old == 0:
-            rows, missing = len(tokens), _missing_rows(tokens)
+            rows, missing = len(tokens), _missing_rows(tokens, self.encoder.parameters())
             if missing and state is not None:
                 state = tuple((_filled(h, missing), _filled(c, missing)) for h, c in state)
             hidden, after = read(_filled(tokens, missing), state)
@@ -251,14 +252,17 @@ def _reading_window(left: Tensor) -> int:
     return min(max(quarter, SHORTEST_WINDOW), READING_WINDOW)
 
 
-def _missing_rows(tokens: Tensor) -> int:
+def _missing_rows(tokens: Tensor, weights: Iterable[Tensor]) -> int:
     """Return how many rows to add so that a document is computed alone as it is in a batch.
 
-    Products in short floats take another kernel for a few rows than for many; with float32, and
-    in training, where every batch differs anyhow, nothing is added.
+    PyTorch's products in short floats take another kernel for a few rows than for many; with
+    native kernels, with float32, and in training, where every batch differs anyhow, nothing is
+    added.
     """
     short = torch.is_autocast_enabled(tokens.device.type) and not torch.is_grad_enabled()
-    return max(0, FEWEST_ROWS - len(tokens)) if short else 0
+    if not short or uses_native(tokens, *weights):
+        return 0
+    return max(0, FEWEST_ROWS - len(tokens))
 
 
 def _filled(rows: Tensor, missing: int) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Generator, Tensor, nn
 
 from steadfit.core.checks import number, whole_number
 from steadfit.core.errors import DataError
+from steadfit.kernels.precision import lstm_inputs
 from steadfit.models.cells import IRNN_INPUT_STD, CellState, recurrent_layer
 from steadfit.models.config import LARGEST_SIZE
 from steadfit.models.zoneout import ZoneoutRNN
@@ -142,9 +143,13 @@ def _run(
     """Run a layer, whose state PyTorch wants with one more axis and, of one part, without tuple."""
     if isinstance(layer, ZoneoutRNN):
         return layer(x, state, generator)
-    before = [part.to(x.dtype).unsqueeze(0) for part in state]  # of another call's autocast
-    if len(before) == 2:
-        x, after = layer(x, tuple(before))
+    if len(state) == 2:
+        with lstm_inputs(x) as x:
+            x, after = layer(x, tuple(_before(part, x) for part in state))
         return x, tuple(part.squeeze(0) for part in after)
-    x, h = layer(x, before[0])
+    x, h = layer(x, _before(state[0], x))
     return x, (h.squeeze(0),)
+
+
+def _before(part: Tensor, x: Tensor) -> Tensor:
+    return part.to(x.dtype).unsqueeze(0)  # it may be of another call's autocast

@@ -1,11 +1,10 @@
 // The lanes of AVX2: two registers hold eight each. What AVX-512 has an instruction for is done in
-// steps, with the same results but for the last bit of `reciprocal`.
+// steps, with the same results but for last bits.
 #pragma once
 
 #include <immintrin.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "tile_layout.h"
 

@@ -37,17 +37,24 @@ struct Rows<N, bf16> {
     }
 
     void add_products(Sums& sums, const char* right) const {
-        for (int k = 0; k < kDepth; ++k) {
-            for (int v = 0; v < 2; ++v) {
-                const __m256i two = load_eight(right + k / 2 * 64 + 32 * v);
-                const __m256i y = k % 2 ? _mm256_and_si256(two, _mm256_set1_epi32(kUpper))
-                                        : _mm256_slli_epi32(two, 16);
-                for (int n = 0; n < N; ++n) {
-                    const __m256 x = _mm256_broadcast_ss(&wide[n][k]);
-                    sums[n][v] = _mm256_fmadd_ps(x, _mm256_castsi256_ps(y), sums[n][v]);
-                }
+        for (int n = 0; n < N; ++n) {
+            __m256 low = sums[n][0], high = sums[n][1];
+            for (int k = 0; k < kDepth; k += 2) {
+                const __m256i a = load_eight(right + 32 * k), b = load_eight(right + 32 * k + 32);
+                const __m256 x = _mm256_broadcast_ss(&wide[n][k]);
+                const __m256 y = _mm256_broadcast_ss(&wide[n][k + 1]);
+                low = _mm256_fmadd_ps(x, first(a), low);
+                high = _mm256_fmadd_ps(x, first(b), high);
+                low = _mm256_fmadd_ps(y, second(a), low);
+                high = _mm256_fmadd_ps(y, second(b), high);
             }
+            sums[n][0] = low, sums[n][1] = high;
         }
+    }
+
+    static __m256 first(__m256i pairs) { return _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16)); }
+    static __m256 second(__m256i pairs) {
+        return _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(kUpper)));
     }
 };
 
@@ -63,19 +70,22 @@ struct Rows<N, int8_t> {
     }
 
     void add_products(Sums& sums, const char* right) const {
-        for (int d = 0; d < kRows; ++d) {
-            for (int n = 0; n < N; ++n) {
+        for (int n = 0; n < N; ++n) {
+            __m256i low = sums[n][0], high = sums[n][1];
+            for (int d = 0; d < kRows; ++d) {
                 int four;
                 std::memcpy(&four, &rows[n][4 * d], sizeof four);
-                const __m256i x = _mm256_set1_epi32(four), size = _mm256_abs_epi8(x);
-                for (int v = 0; v < 2; ++v) {
-                    const __m256i y = _mm256_sign_epi8(load_eight(right + 64 * d + 32 * v), x);
-                    const __m256i twos = _mm256_maddubs_epi16(size, y);
-                    const __m256i sum = _mm256_madd_epi16(twos, _mm256_set1_epi16(1));
-                    sums[n][v] = _mm256_add_epi32(sums[n][v], sum);
-                }
+                const __m256i x = _mm256_set1_epi32(four);
+                low = _mm256_add_epi32(low, product(x, load_eight(right + 64 * d)));
+                high = _mm256_add_epi32(high, product(x, load_eight(right + 64 * d + 32)));
             }
+            sums[n][0] = low, sums[n][1] = high;
         }
+    }
+
+    static __m256i product(__m256i x, __m256i y) {
+        const __m256i twos = _mm256_maddubs_epi16(_mm256_abs_epi8(x), _mm256_sign_epi8(y, x));
+        return _mm256_madd_epi16(twos, _mm256_set1_epi16(1));
     }
 };
 
