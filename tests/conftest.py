@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from steadfit.kernels.choose import VARIABLE, native_problem
+from steadfit.kernels.precision import has_bf16_lstm
 
 # The same few examples on every machine: a failure is never a matter of luck, and the run is short.
 hypothesis.settings.register_profile(
@@ -37,6 +38,13 @@ def native(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     if problem := native_problem():
         pytest.skip(f"no native kernels: {problem}")
+
+
+@pytest.fixture
+def bf16_lstm() -> None:
+    """Skip where PyTorch has no LSTM in bfloat16 for this CPU."""
+    if not has_bf16_lstm():
+        pytest.skip("PyTorch has no LSTM in bfloat16 for this processor")
 
 
 @pytest.fixture

@@ -106,6 +106,7 @@ def test_watched_cells_and_outputs_equal_the_loops(batch_first: bool) -> None:
     assert set(watched.terms()) == {"/norm_cell", "/tar"}
 
 
+@pytest.mark.usefixtures("bf16_lstm")
 @pytest.mark.parametrize("with_state", [False, True])
 def test_under_autocast_it_has_the_dtypes_of_the_fused_one(with_state: bool) -> None:
     module = nn.LSTM(2, 4, num_layers=2)

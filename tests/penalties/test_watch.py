@@ -170,6 +170,7 @@ def test_gradients_of_micro_batches_accumulate() -> None:
     torch.testing.assert_close(accumulated, whole)  # halves of one size: the mean of means
 
 
+@pytest.mark.usefixtures("bf16_lstm")
 def test_under_autocast_the_penalty_is_in_float32() -> None:
     model = LanguageModel(p=0.0)
     with watch(model, {"rnns.1": all_three()}) as watched:
