@@ -45,9 +45,13 @@ def page(rows: Sequence[Row], everything: int) -> str:
     names = list(dict.fromkeys(row["name"] for row in rows))
     found = {(row["name"], row["labels"]): row for row in rows}
     heads = [_head(count, everything) for count in labels]
+    most = {count: max(row["draws"] for row in rows if row["labels"] == count) for count in labels}
     lines = _table(
         ["", *heads],
-        [[name, *(_accuracy(found.get((name, count))) for count in labels)] for name in names],
+        [
+            [name, *(_accuracy(found.get((name, count)), most[count]) for count in labels)]
+            for name in names
+        ],
     )
     lines += [
         "",
@@ -118,13 +122,13 @@ def _head(labels: int, everything: int) -> str:
     return f"all {labels:,}" if labels == everything else f"{labels:,}"
 
 
-def _accuracy(row: Row | None) -> str:
+def _accuracy(row: Row | None, draws: int) -> str:
     if row is None:
         return ""
     spread = f" ± {100 * row['spread']:.1f}" if row["draws"] > 1 else ""
-    return (
-        f"{100 * row['accuracy']:.1f}{spread} ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
-    )
+    fewer = f", {row['draws']} of {draws} draws" if row["draws"] < draws else ""
+    interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
+    return f"{100 * row['accuracy']:.1f}{spread} ({interval}{fewer})"
 
 
 def _cost(row: Row) -> list[str]:

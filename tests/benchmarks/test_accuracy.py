@@ -169,6 +169,15 @@ def test_the_page_has_a_line_for_each_column_and_a_place_for_each_number_of_labe
     assert any(line.startswith("| net | 100 | +16.0 (3.1e-05, 3.1e-05) | 2.0 s") for line in lines)
 
 
+def test_the_page_says_where_draws_are_missing(split: Split):
+    full, part = Spy(20).column("NBSVM"), Spy(10).column("net")
+    cells = accuracy.fill([full], split, (accuracy.Rows(100, 3),), QUICK)
+    cells += accuracy.fill([part], split, (accuracy.Rows(100, 2),), QUICK)
+    lines = page(rows_of(cells, split.test.labels), len(split.train)).splitlines()
+    assert lines[2] == "| NBSVM | 80.0 ± 0.0 (71.1 to 86.7) |"
+    assert lines[3] == "| net | 90.0 ± 0.0 (82.6 to 94.5, 2 of 3 draws) |"
+
+
 def test_a_column_whose_library_is_missing_stays_empty(
     split: Split, capsys: pytest.CaptureFixture[str]
 ):
