@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unittest
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from fastai.text.models.core import get_language_model, get_text_classifier
 from torch import Tensor
 
 from steadfit.integrations.fastai import PenaltyCallback
+from steadfit.kernels.precision import has_bf16_lstm
 from steadfit.penalties import warm_up
 from tests.integrations.by_hand import by_hand, close, raises
 from tests.integrations.page import run_block
@@ -236,6 +238,8 @@ class OnTheCPU(MixedPrecision):
 
 
 def test_in_mixed_precision_the_penalty_is_computed_in_float32(folder: Path) -> None:
+    if not has_bf16_lstm():
+        raise unittest.SkipTest("PyTorch has no LSTM in bfloat16 for this processor")
     model, batches = language_model(rows=3, time=7)
     callback = PenaltyCallback(2.0, 1.0, 50.0)
     batch = fit(learner(model, batches, callback, OnTheCPU("bf16"), Seen())).seen.batches[0]

@@ -1,7 +1,8 @@
 """Runs the cases of one file, by the Python that has the library and by no other.
 
 `python run_cases.py FILE` calls every `test_…` function of FILE in its order, each with an empty
-folder, and writes JSON: the traceback of each, null where the case holds.
+folder, and writes JSON: the traceback of each, null where the case holds; of one that raises
+`unittest.SkipTest`, "skipped: " and why.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import sys
 import tempfile
 import traceback
+import unittest
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +51,8 @@ def _problem(case: Callable[[Path], None]) -> str | None:
         os.chdir(folder)
         try:
             case(Path(folder))
+        except unittest.SkipTest as reason:
+            return f"skipped: {reason}"
         except Exception:  # the test that asked shows it
             return traceback.format_exc()
         finally:
