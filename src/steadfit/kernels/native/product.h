@@ -9,21 +9,11 @@ namespace steadfit {
 
 // Bytes of the right factor that are kept in the cache while the left one passes.
 #ifdef __AVX512F__
-// Bytes of the right factor that are kept in the cache while the left one passes.
-#ifdef __AVX512F__
 constexpr int64_t kCacheBytes = 640 * 1024;
 #else
 constexpr int64_t kCacheBytes = 320 * 1024;
 #endif
-#else
-// Bytes of the right factor that are kept in the cache while the left one passes.
-#ifdef __AVX512F__
-constexpr int64_t kCacheBytes = 640 * 1024;
-#else
-constexpr int64_t kCacheBytes = 320 * 1024;
-#endif
-#endif
-constexpr int64_t kBlockRows = 3 * kRows;    // rows that are multiplied at a time
+constexpr int64_t kBlockRows = 3 * kRows;  // rows that are multiplied at a time
 
 // Calls store(sums, block, row, rows, pair) for each block of up to 48 rows and 32 columns, where
 // sums are (2, block, 16) and rows <= block of them are real. `right` holds `depth` pairs of tiles
