@@ -27,7 +27,8 @@ from steadfit.files.pretrained import DIRECTIONS, installed_models, pretrained_f
 from steadfit.inference.ensemble_folder import save_ensemble
 from steadfit.recipe.held_out import hold_out
 from steadfit.recipe.settings import ClassifierSettings, LanguageModelSettings
-from steadfit.recipe.train import BOTH, Encoder, Recipe, train_encoder, train_ensemble
+from steadfit.recipe.train import BOTH, Recipe, train_encoder, train_ensemble
+from steadfit.recipe.work import Encoder
 from steadfit.text.corpus import Corpus
 
 FOLDER = HOME / "accuracy" / "ours"
@@ -102,7 +103,10 @@ class Ours:
     def settings(self, labels: int) -> dict[str, Any]:
         """Return plain values: a cell computed with others is computed again."""
         recipe = self.recipe(0).for_documents(labels)
-        found: dict[str, Any] = {"recipe": asdict(recipe), "mixed": self.blend}
+        choices = asdict(recipe)
+        if not recipe.pseudo_labels:  # cells were computed before there were any
+            del choices["pseudo_labels"]
+        found: dict[str, Any] = {"recipe": choices, "mixed": self.blend}
         if self.base in installed_models():
             found["base_digest"] = _base_digest(self.base)
         return found

@@ -15,9 +15,10 @@ from steadfit.core.errors import DataError
 from steadfit.recipe import budget
 from steadfit.recipe.budget import cut, largest_share, within_time
 from steadfit.recipe.choices import Recipe
-from steadfit.recipe.costs import Costs
+from steadfit.recipe.costs import Costs, Phase
 from steadfit.recipe.settings import ClassifierSettings, LanguageModelSettings
-from steadfit.recipe.train import Work, train
+from steadfit.recipe.train import train
+from steadfit.recipe.work import Work
 from steadfit.text.corpus import Corpus
 from steadfit.training.objective import ClassifierObjective, LanguageModelObjective
 from steadfit.training.penalty_terms import Sizes
@@ -36,15 +37,13 @@ TINY = Recipe(
 @given(
     SECONDS,
     st.integers(1, 20),
-    SECONDS,
-    SECONDS,
-    st.lists(st.integers(1, 9), min_size=1, max_size=4),
+    st.lists(st.builds(Phase, SECONDS, st.integers(1, 9)), min_size=1, max_size=4),
     st.floats(0, 3000),
 )
 def test_the_largest_share_fits_and_the_next_one_does_not(
-    model: float, epochs: int, head: float, layers: float, phases: list[int], seconds: float
+    model: float, epochs: int, phases: list[Phase], seconds: float
 ) -> None:
-    costs = Costs(model, epochs, head, layers, tuple(phases), 1.0)
+    costs = Costs(model, epochs, tuple(phases), 1.0)
     share = largest_share(costs, seconds)
     if share is None:
         assert costs.total(0.0) > seconds
@@ -66,7 +65,7 @@ def test_a_cut_recipe_has_the_epochs_that_its_cost_was_counted_for(
     passes = made.language_model.passes
     assert passes == max(1, math.floor(share * model + 1e-9))
     before, after = (one.classifier.phases(100, 4) for one in (whole, made))
-    costs = Costs(1.0, model, 1.0, 1.0, tuple(one.epochs for one in before), 0.0)
+    costs = Costs(1.0, model, tuple(Phase(1.0, one.epochs) for one in before), 0.0)
     counted = passes + sum(one.epochs for one in after)
     assert costs.total(share) == counted
 

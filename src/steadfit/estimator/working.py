@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from steadfit.core.console import note
-from steadfit.recipe.train import Work
+from steadfit.recipe.work import Work
 from steadfit.training.events import Callback
 
 

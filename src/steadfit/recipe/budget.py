@@ -15,7 +15,7 @@ from steadfit.core.errors import DataError
 from steadfit.core.json_files import read_json
 from steadfit.recipe.choices import Recipe
 from steadfit.recipe.costs import Costs, measured
-from steadfit.recipe.train import Work
+from steadfit.recipe.work import Work
 from steadfit.text.corpus import Corpus
 from steadfit.training.events import Callback
 from steadfit.training.run import Run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,8 +21,8 @@ from steadfit.recipe.language_model import TooLittleText, prepare_language_model
 from steadfit.recipe.network import Reading, starting_network
 from steadfit.recipe.self_training import MOST
 from steadfit.recipe.settings import ClassifierSettings
-from steadfit.recipe.train import Work
-from steadfit.text.corpus import TRAIN, VALID, Corpus
+from steadfit.recipe.work import Work
+from steadfit.text.corpus import TRAIN, Corpus
 from steadfit.text.tokenizer import SUBWORDS
 from steadfit.training.engine import fit
 from steadfit.training.evaluation import Batches
@@ -35,23 +35,31 @@ STEPS = 3  # timed; one before them is not, in which kernels may be built
 _SAMPLE = 200  # documents that NBSVM is timed on
 
 
+class Phase(NamedTuple):
+    """A phase of the classifier, all networks together.
+
+    Attributes:
+        seconds: of an epoch.
+        epochs: how many.
+    """
+
+    seconds: float
+    epochs: int
+
+
 class Costs(NamedTuple):
     """Seconds of a training.
 
     Attributes:
         language_model: of an epoch, all directions together.
         epochs: of the language model.
-        head: of an epoch of the classifier in which only the head trains, all networks together.
-        all_layers: the same where more than the head trains: what that costs at most.
-        phases: epochs of the classifier's phases.
+        phases: of the classifier, one round of training behind the other.
         rest: what is not made of epochs: NBSVM, reading what is held out.
     """
 
     language_model: float
     epochs: int
-    head: float
-    all_layers: float
-    phases: tuple[int, ...]
+    phases: tuple[Phase, ...]
     rest: float
 
     def total(self, share: float) -> float:
@@ -60,11 +68,9 @@ class Costs(NamedTuple):
         def some(epochs: int) -> int:
             return max(1, math.floor(share * epochs + 1e-9))
 
-        first, *others = self.phases
         return (
             some(self.epochs) * self.language_model
-            + some(first) * self.head
-            + sum(map(some, others)) * self.all_layers
+            + sum(some(phase.epochs) * phase.seconds for phase in self.phases)
             + self.rest
         )
 
@@ -131,18 +137,44 @@ def measured(
     rows = store.rows(TRAIN)
     train = DocumentBatches(store, rows, how.rows_of(len(rows)), recipe.seed)
     groups = model.layer_groups()
-    learned, judged = (float(store.lengths_of(store.rows(side)).sum()) for side in (TRAIN, VALID))
-    tokens = ways * (learned + (learned + judged if recipe.refit else 0))
-    seconds = []
+    tokens = ways * float(store.lengths_of(rows).mean())  # of a document
+    seconds = []  # of a document, where the head alone trains, and where all layers do
     for unfrozen in (-1, 0):
         freeze_to(groups, unfrozen)
         seconds.append(tokens * _token(objective, train, clock))
-    phases = tuple(phase.epochs for phase in _with_rate(how).phases(len(rows), len(groups)))
-    times = 1 + (sum(phases) if recipe.patience is not None else 0)
-    rest = times * seconds[0] * judged / learned + _linear(corpus, recipe, clock)
-    if recipe.blend is not None and recipe.self_training and not corpus.multi_label:
-        rest += seconds[0] * min(len(unlabeled), MOST) / len(rows)  # the networks read them once
-    return Costs(of_language_model, epochs, seconds[0], seconds[1], phases, rest)
+    head = seconds[0]
+    held_out, read = len(store) - len(rows), min(len(unlabeled), MOST)
+    taught = min(recipe.pseudo_labels, read)
+    rounds = [len(rows), len(rows) + taught][: 1 + (taught > 0)]
+    phases = [_phases(how, documents, len(groups), *seconds) for documents in rounds]
+    judged = len(rounds)  # times that what is held out is read
+    if recipe.patience is not None:
+        judged += sum(phase.epochs for of_round in phases for phase in of_round)
+    if recipe.refit:
+        phases.append(_phases(how, len(store) + taught, len(groups), *seconds))
+    rest = head * judged * held_out + _linear(corpus, recipe, clock)
+    teaching = recipe.blend is not None and recipe.self_training and not corpus.multi_label
+    if teaching or taught:
+        rest += head * read  # the networks read them once
+    return Costs(of_language_model, epochs, tuple(chain.from_iterable(phases)), rest)
+
+
+def _phases(
+    how: ClassifierSettings, documents: int, groups: int, head: float, all_layers: float
+) -> list[Phase]:
+    """Return the phases of a round.
+
+    Args:
+        how: says which.
+        documents: to learn from.
+        groups: of layers.
+        head: seconds of a document where the head alone trains.
+        all_layers: the same where more than the head trains: what that costs at most.
+    """
+    return [
+        Phase(documents * (head if one.unfrozen == -1 else all_layers), one.epochs)
+        for one in _with_rate(how).phases(documents, groups)
+    ]
 
 
 class _Few:

@@ -21,8 +21,8 @@ from steadfit.recipe.choices import Recipe
 from steadfit.recipe.fitted import answers_of, fit_held_out
 from steadfit.recipe.held_out import hold_out
 from steadfit.recipe.network import Reading, train_network
-from steadfit.recipe.train import Work
 from steadfit.recipe.weights import class_weights_of
+from steadfit.recipe.work import Work
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.text.values import refuse_other_labels
 

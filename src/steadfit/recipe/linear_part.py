@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from steadfit.linear.model import LinearModel
 from steadfit.linear.nbsvm import fit_nbsvm
 from steadfit.recipe.choices import Recipe
 from steadfit.recipe.fitted import Fitted, answers_of
-from steadfit.recipe.self_training import assumed_labels
+from steadfit.recipe.self_training import Unlabelled
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 
 Table = NDArray[np.float64]
@@ -32,11 +32,20 @@ class LinearPart(NamedTuple):
         baseline: (texts, classes), what NBSVM of the labelled texts alone says of those held out,
             if it was asked.
         assumed: what the one that was chosen has learned beside them, or None.
+        linear: the one that was chosen, of what is not held out; None without one.
     """
 
     fitted: Fitted
-    baseline: Table | None
-    assumed: Assumed | None
+    baseline: Table | None = None
+    assumed: Assumed | None = None
+    linear: LinearModel | None = None
+
+    def teacher(self, networks: Ensemble) -> Ensemble:
+        """Return networks and linear model together, mixed as is best on the texts held out."""
+        fitted = self.fitted
+        weight = 1.0 if fitted.blend is None else fitted.blend.best_weight
+        linear = None if weight == 1 else self.linear
+        return Ensemble(networks.networks, networks.decision, fitted.scale, linear, weight)
 
 
 def nbsvm(corpus: Corpus, assumed: Assumed | None = None) -> LinearModel:
@@ -53,7 +62,7 @@ def fit_linear_part(
     fit: Callable[[Table | None], Fitted],
     recipe: Recipe,
     mixing: bool,
-    unlabeled: Sequence[str] = (),
+    unlabelled: Unlabelled,
 ) -> LinearPart:
     """Fit what is held out with NBSVM, and with one that was taught, if there is a teacher.
 
@@ -66,13 +75,13 @@ def fit_linear_part(
         fit: fits temperature, blend and thresholds with what a linear model says of texts held out.
         recipe: the choices.
         mixing: whether a linear model may be mixed in.
-        unlabeled: texts without labels.
+        unlabelled: texts without labels.
 
     Raises:
         NothingToCount: NBSVM always has to be mixed in, and the texts share no words.
     """
     if recipe.blend is None or corpus.multi_label:  # not even a baseline
-        return LinearPart(fit(None), None, None)
+        return LinearPart(fit(None))
     train, valid = corpus.part(TRAIN), corpus.part(VALID)
     try:
         first = nbsvm(train)
@@ -80,21 +89,19 @@ def fit_linear_part(
         if recipe.blend == ALWAYS:
             raise
         say(f"NBSVM is left out. {error}")
-        return LinearPart(fit(None), None, None)
+        return LinearPart(fit(None))
     baseline = first.probabilities(valid.texts)
-    fitted = fit(baseline)
-    if not mixing or fitted.blend is None:
-        return LinearPart(fitted, baseline, None)
-    teacher = Ensemble(
-        networks.networks, networks.decision, fitted.scale, first, fitted.blend.best_weight
-    )
-    assumed = assumed_labels(teacher, train, unlabeled, recipe.self_training)
+    part = LinearPart(fit(baseline), baseline, None, first)
+    if not mixing or part.fitted.blend is None:
+        return part
+    assumed = unlabelled.labelled_by(part.teacher(networks), train, recipe.self_training)
     if assumed is None:
-        return LinearPart(fitted, baseline, None)
-    taught = nbsvm(train, assumed).probabilities(valid.texts)
-    if _worse(taught, baseline, answers_of(valid, corpus.classes)):
-        return LinearPart(fitted, baseline, None)
-    return LinearPart(fit(taught), baseline, assumed)
+        return part
+    taught = nbsvm(train, assumed)
+    found = taught.probabilities(valid.texts)
+    if worse(found, baseline, answers_of(valid, corpus.classes)):
+        return part
+    return LinearPart(fit(found), baseline, assumed, taught)
 
 
 def mixing_allowed(corpus: Corpus, recipe: Recipe, weighed: bool) -> bool:
@@ -114,7 +121,7 @@ def mixing_allowed(corpus: Corpus, recipe: Recipe, weighed: bool) -> bool:
     )
 
 
-def _worse(first: Table, second: Table, codes: NDArray[np.int64]) -> bool:
+def worse(first: Table, second: Table, codes: NDArray[np.int64]) -> bool:
     """Tell whether the first is wrong more often, by more than the standard error of that.
 
     Log loss would tell more of few texts, but a model that was taught is less sure of what a

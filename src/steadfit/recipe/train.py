@@ -5,20 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from steadfit.core.console import say
 from steadfit.core.errors import DataError
-from steadfit.data.buckets import DocumentBatches
-from steadfit.data.prepare import prepare_tokens
-from steadfit.files.model_folder import SavedModel
 from steadfit.files.pretrained import DIRECTIONS
-from steadfit.files.transfer import read_pretrained
-from steadfit.inference.decision import Decision
 from steadfit.inference.ensemble import Ensemble
 from steadfit.recipe.account import described, duplicates_between, held_out_figures
 from steadfit.recipe.base import AUTO, base_for
@@ -27,42 +22,14 @@ from steadfit.recipe.fitted import Fitted, answers_of, fit_held_out
 from steadfit.recipe.held_out import hold_out
 from steadfit.recipe.language_model import TooLittleText, train_language_model
 from steadfit.recipe.linear_part import fit_linear_part, mixing_allowed, nbsvm
-from steadfit.recipe.network import Reading, best_epochs, train_network
-from steadfit.recipe.weights import class_weights_of
+from steadfit.recipe.networks import ALL, HELD_OUT, Networks
+from steadfit.recipe.pseudo_labels import Round, check_pseudo_labels, second_round
+from steadfit.recipe.self_training import Unlabelled
+from steadfit.recipe.work import Encoder, Work
 from steadfit.text.corpus import TRAIN, VALID, Corpus
-from steadfit.text.tokenizer import SUBWORDS, Tokenizer
-from steadfit.training.events import Callback
-from steadfit.training.history import History
+from steadfit.text.tokenizer import SUBWORDS
 
-__all__ = ["BOTH", "Encoder", "Recipe", "train", "train_encoder", "train_ensemble"]
-JUDGED = 64  # documents of a batch that is not learned from
-
-
-class Encoder(NamedTuple):
-    """What a classifier begins with: a folder or a name, or None, and figures of its training."""
-
-    place: str | Path | None
-    figures: dict[str, Any]
-
-
-class Work(NamedTuple):
-    """Where a training works, and who listens.
-
-    Attributes:
-        folder: for language models and checkpoints.
-        resumable: write checkpoints, so that the same call goes on where it was stopped.
-        cache: where token stores are kept; None is the usual place.
-        callbacks: of every fit.
-    """
-
-    folder: Path
-    resumable: bool = True
-    cache: Path | None = None
-    callbacks: Sequence[Callback] = ()
-
-    def checkpoints(self, *names: str) -> Path | None:
-        """Return a folder for the checkpoints of something, below `folder`."""
-        return self.folder.joinpath(*names) if self.resumable else None
+__all__ = ["BOTH", "Recipe", "train", "train_encoder", "train_ensemble"]
 
 
 def train(
@@ -81,11 +48,12 @@ def train(
         unlabeled: more texts of the kind; none of a text the classifier will be judged by.
         weights: (documents,), how much each counts in training; None is one each.
     """
-    work = _work(folder)
+    work = Work.of(folder)
     recipe = recipe.for_documents(len(labelled))
     corpus = hold_out(labelled, recipe.held_out, recipe.seed)
     # What is wrong is told before hours are spent.
     mixing_allowed(corpus, recipe, weights is not None)
+    check_pseudo_labels(corpus, recipe, unlabeled)
     _check_classes(corpus.part(TRAIN), corpus.part(VALID))
     duplicates = duplicates_between(corpus)
     texts = Corpus([*corpus.part(TRAIN).texts, *unlabeled])
@@ -107,8 +75,8 @@ def train_encoder(
     """
     if recipe.language_model is None:
         return Encoder(base, {})
-    work = _work(folder)
-    name = f"language-model-{_named(backwards)}"
+    work = Work.of(folder)
+    name = f"language-model-{DIRECTIONS[backwards]}"
     try:
         figures = train_language_model(
             texts,
@@ -146,110 +114,56 @@ def train_ensemble(
         encoders: one for each of `recipe.directions`.
         folder: for checkpoints.
         weights: (documents,), how much each counts in training; None is one each.
-        unlabeled: texts that NBSVM is taught on, if it is mixed in.
+        unlabeled: texts that models are taught on.
 
     Raises:
-        DataError: a class that no document to learn from has, or "always" a blend that cannot be.
+        DataError: a class that no document to learn from has, "always" a blend that cannot be, or
+            pseudo-labels that cannot be.
     """
-    work, classes = _work(folder), corpus.classes
+    classes = corpus.classes
     mixing = mixing_allowed(corpus, recipe, weights is not None)
+    check_pseudo_labels(corpus, recipe, unlabeled)
     valid = corpus.part(VALID)
     _check_classes(corpus.part(TRAIN), valid)
     answers = answers_of(valid, classes)
-    ways = list(zip(encoders, recipe.directions, strict=True))
-    trained = [_network(corpus, recipe, *way, work, "held-out", weights) for way in ways]
-    networks = tuple(one.saved for one in trained)
-    alone = Ensemble(networks, Decision(classes, multi_label=corpus.multi_label))
-    mean = alone.mean_probabilities(valid.texts)
+    networks = Networks(recipe, encoders, classes, Work.of(folder))
+    trained = networks.train(corpus, weights, HELD_OUT)
+    mean = trained.alone.mean_probabilities(valid.texts)
 
-    def fit(simple: NDArray[Any] | None) -> Fitted:
+    def fit(mean: NDArray[Any], simple: NDArray[Any] | None) -> Fitted:
         return fit_held_out(mean, simple, answers, classes, recipe, mixing)
 
     began = time.perf_counter()
-    part = fit_linear_part(corpus, alone, fit, recipe, mixing, unlabeled)
-    fitted = part.fitted
+    unlabelled = Unlabelled(trained.alone, unlabeled)
+    part = fit_linear_part(corpus, trained.alone, partial(fit, mean), recipe, mixing, unlabelled)
+    seconds = time.perf_counter() - began
+    found = Round(corpus, weights, trained, part.fitted, trained.seconds)
+    if recipe.pseudo_labels:
+        share = min(1.0, recipe.pseudo_labels / len(unlabelled.texts))
+        teacher = part.teacher(trained.alone)
+        assumed = unlabelled.labelled_by(teacher, corpus.part(TRAIN), share)
+        if assumed is not None:
+            found = second_round(found, assumed, networks, fit, answers)
+    fitted, saved = found.fitted, found.trained
+    seconds += found.seconds
     linear = nbsvm(corpus, part.assumed) if fitted.weight < 1 else None
-    seconds = _seconds(networks) + time.perf_counter() - began
     if recipe.refit:
-        networks = tuple(
-            _network(corpus, recipe, *way, work, "all", weights, like=one.epochs).saved
-            for way, one in zip(ways, trained, strict=True)
-        )
-        seconds += _seconds(networks)
+        saved = networks.train(found.corpus, found.weights, ALL, like=saved)
+        seconds += saved.seconds
     details = {
         "data": described(corpus),
         "figures": held_out_figures(fitted, answers, part.baseline),
         "assumed_labels": 0 if part.assumed is None else len(part.assumed.texts),
+        "pseudo_labels": len(found.corpus) - len(corpus),
         "language_model": {
-            DIRECTIONS[way]: encoder.figures for encoder, way in ways if encoder.figures
+            DIRECTIONS[way]: encoder.figures
+            for encoder, way in zip(encoders, recipe.directions, strict=True)
+            if encoder.figures
         },
         "training_seconds": round(seconds, 1),
         "recipe": recipe.to_json(),
     }
-    return Ensemble(networks, fitted.decision, fitted.scale, linear, fitted.weight, details)
-
-
-class _Trained(NamedTuple):
-    saved: SavedModel
-    epochs: list[int] | None  # of each phase until its best one, where it could be stopped early
-
-
-def _network(
-    corpus: Corpus,
-    recipe: Recipe,
-    encoder: Encoder,
-    backwards: bool,
-    work: Work,
-    side: str,
-    weights: NDArray[Any] | None,
-    like: Sequence[int] | None = None,
-) -> _Trained:
-    """Train one network on what is not held out, or on all of it."""
-    vocab = None
-    if encoder.place is not None:
-        vocab = read_pretrained(encoder.place, backwards).saved.tokenizer.vocab
-    store, vocab = prepare_tokens(
-        corpus,
-        vocab=vocab,
-        classes=corpus.classes,
-        tokenizer=None if vocab is not None else recipe.tokenizer,
-        vocab_size=recipe.pieces,
-        cache=work.cache,
-    )
-    rows = np.arange(len(store)) if side == "all" else store.rows(TRAIN)
-    counts = store.class_counts(rows, len(corpus.classes))
-    reading = Reading(
-        store,
-        vocab,
-        encoder.place,
-        recipe.sizes,
-        backwards,
-        weights,
-        class_weights_of(recipe.class_weight, corpus.classes, counts),
-    )
-    stoppable = recipe.patience is not None and side != "all"
-    valid = None
-    if stoppable:
-        valid = DocumentBatches(
-            store, store.rows(VALID), JUDGED, shuffle=False, backwards=backwards
-        )
-    history = History()
-    model = train_network(
-        reading,
-        rows,
-        recipe.classifier,
-        valid=valid,
-        patience=recipe.patience if stoppable else None,
-        callbacks=work.callbacks,
-        seed=recipe.seed,
-        checkpoints=work.checkpoints(side, _named(backwards)),
-        history=history,
-        epochs=like,
-    )
-    figures = {"training_seconds": round(sum(epoch.seconds for epoch in history.epochs), 1)}
-    tokenizer = Tokenizer.of(vocab)
-    saved = SavedModel(model.eval(), tokenizer, corpus.classes, backwards, metrics=figures)
-    return _Trained(saved, best_epochs(history) if stoppable else None)
+    return Ensemble(saved.networks, fitted.decision, fitted.scale, linear, fitted.weight, details)
 
 
 def _check_classes(train: Corpus, valid: Corpus) -> None:
@@ -263,15 +177,3 @@ def _check_classes(train: Corpus, valid: Corpus) -> None:
             f"All texts have the class {train.classes[0] if train.classes else '(none)'}; a "
             "classifier needs two at least."
         )
-
-
-def _work(folder: Path | Work) -> Work:
-    return folder if isinstance(folder, Work) else Work(folder)
-
-
-def _seconds(networks: Sequence[SavedModel]) -> float:
-    return sum(one.metrics["training_seconds"] for one in networks)
-
-
-def _named(backwards: bool) -> str:
-    return DIRECTIONS[backwards]
