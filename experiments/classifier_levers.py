@@ -45,6 +45,8 @@ def _figures(
     """Return accuracies, and gains over the plain recipe after the same draws."""
     figures: dict[str, Any] = {}
     for kind in _KINDS:
+        if prefix + kind not in found[0]:
+            continue
         values = [one[prefix + kind] for one in found]
         gains = [value - one[f"first_{kind}"] for value, one in zip(values, plain, strict=True)]
         figures[kind] = {**mean_and_spread(values), "gain": mean_and_spread(gains)}
@@ -57,12 +59,14 @@ def _table(figures: dict[str, Any]) -> list[str]:
         "|---|---|---|---|---|",
     ]
     for name, one in figures.items():
-        cells = [cell for kind in _KINDS for cell in _cells(one[kind], name == "as it is")]
+        cells = [cell for kind in _KINDS for cell in _cells(one.get(kind), name == "as it is")]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
 
 
-def _cells(one: dict[str, Any], plain: bool) -> list[str]:
+def _cells(one: dict[str, Any] | None, plain: bool) -> list[str]:
+    if one is None:
+        return ["", ""]
     gain = one["gain"]
     return [
         f"{one['mean']:.1%} ± {one['sd']:.1%}",

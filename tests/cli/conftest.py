@@ -13,6 +13,8 @@ import pytest
 import torch
 
 from steadfit.cli.main import main
+from steadfit.cli.train import run_train
+from steadfit.cli.train_options import resolved
 from steadfit.files.model_folder import SavedModel
 from steadfit.inference.decision import Decision
 from steadfit.inference.ensemble import Ensemble
@@ -27,6 +29,16 @@ GOOD, BAD = ["great", "superb", "lovely", "fine"], ["awful", "dull", "poor", "ba
 OTHER = ["the", "film", "was", "and", "a", "plot", "with", "actors", "in", "it", "very"]
 CLASSES = ("neg", "pos")
 SIZES = {"emb_sz": 8, "n_hid": 12, "n_layers": 2}
+TINY = """
+text = "review"
+label = "sentiment"
+pretrained = "none"
+schedule = "one-cycle"
+lm_epochs = 1
+epochs = 1
+blend = "always"
+sizes = {emb_sz = 8, n_hid = 12, n_layers = 2}
+"""
 
 
 class Ended(NamedTuple):
@@ -133,3 +145,28 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     return write_csv(tmp_path / "reviews.csv", reviews(30))
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    file = tmp_path / "tiny.toml"
+    file.write_text(TINY)
+    return file
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    return write_csv(tmp_path / "labelled.csv", reviews(60))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Train once; return the model and the folder of its tables."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "tiny.toml").write_text(TINY)
+    write_csv(folder / "labelled.csv", reviews(60))
+    write_csv(folder / "test.csv", reviews(20, seed=1))
+    words = {name: folder / f"{name}.csv" for name in ("test",)}
+    words |= {"table": folder / "labelled.csv", "out": folder / "model"}
+    run_train(resolved(words, folder / "tiny.toml"), overwrite=False)
+    return folder / "model", folder

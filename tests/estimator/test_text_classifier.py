@@ -101,7 +101,9 @@ def test_a_fit_that_was_interrupted_goes_on_to_the_same_probabilities(
 ) -> None:
     model = tiny(blend=None, calibrate=False, checkpoint_dir=tmp_path)
     interrupted(model, 22, monkeypatch)  # in the second epoch of the last phase
-    assert f"The same call goes on from {tmp_path}" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert f"The same call goes on from {tmp_path}" in said.err
+    assert (said.out + said.err).count("Stopped") == 1
     model.fit(TEXTS, LABELS)
     assert (model.predict_proba(NEW) == plain.predict_proba(NEW)).all()
 

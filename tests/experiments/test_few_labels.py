@@ -80,8 +80,9 @@ def test_a_second_round_is_judged_beside_the_first_one(
     both = learn(100, 1, pseudo_labels=50, quick=True)
     assert len(rounds) == 1
     assert {name: both[f"first_{name}"] for name in plain} == plain
+    assert plain.keys() == {"network", "assumed"}
     assert 0 <= both["classifier"] <= 1
-    assert both["first_pseudo_labels_used"] == 0
+    assert (both["first_assumed"], both["assumed"]) in ((0, 0), (0, rounds[0]))
 
 
 def test_gains_are_over_the_same_draw() -> None:

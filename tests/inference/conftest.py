@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from steadfit.inference.scored import Scored, score_file
 from steadfit.models.classifier import TextClassifier
 from steadfit.models.config import CLASSIFIER_DEFAULTS, AWDLSTMConfig
 from steadfit.models.language_model import LanguageModel
 from steadfit.text.tokenizer import Tokenizer
 from steadfit.text.vocab import MARKERS, Vocab
+from tests.inference.scoring import CLASSES, by_length
 
 WORDS = ("the", "film", "was", "good", "bad", ".", "a", "plot", "and", "i", "it", "4")
 
@@ -71,3 +75,21 @@ def unchanged() -> Callable[[nn.Module], Callable[[], bool]]:
         )
 
     return remember
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def score(tmp_path: Path, said: list[str]) -> Callable[..., Scored]:
+    def score(
+        probabilities: Any = by_length, source: Any = None, out: str = "out.csv", **given: Any
+    ) -> Scored:
+        source = tmp_path / "in.csv" if source is None else source
+        options = {"batch": 8, "say": said.append, **given}
+        target = out if out == "-" else tmp_path / out
+        return score_file(probabilities, CLASSES, source, target, **options)
+
+    return score

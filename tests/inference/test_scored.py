@@ -2,80 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import errno
 import io
 import json
 import os
 import sys
 import tracemalloc
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steadfit.core.errors import DataError, DiskError
-from steadfit.core.lock import process_lock_or
-from steadfit.inference import score_part, score_rows
+from steadfit.core.errors import DataError
 from steadfit.inference.scored import Scored, score_file
-
-CLASSES = ["neg", "pos"]
-
-
-def by_length(texts: Sequence[str]) -> np.ndarray:
-    """Give a text of n characters n % 5 + 1 to n % 3 + 1."""
-    found = np.array([[len(text) % 5 + 1, len(text) % 3 + 1] for text in texts], float)
-    return found / found.sum(axis=1, keepdims=True)
-
-
-class Stops:
-    """Raises at the block of a number, from 0."""
-
-    def __init__(self, at: int, error: BaseException) -> None:
-        self.calls, self.at, self.error = 0, at, error
-        self.texts: list[str] = []
-
-    def __call__(self, texts: Sequence[str]) -> np.ndarray:
-        self.calls += 1
-        if self.calls > self.at:
-            raise self.error
-        self.texts += texts
-        return by_length(texts)
-
-
-def table(folder: Path, rows: int = 50) -> Path:
-    path = folder / "in.csv"
-    path.write_text(
-        "id,text\n" + "".join(f'{n},"{"x" * (n % 7)}, ""{n}""\n"\n' for n in range(rows))
-    )
-    return path
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
-
-
-@pytest.fixture
-def said() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def score(tmp_path: Path, said: list[str]) -> Callable[..., Scored]:
-    def score(
-        probabilities: Any = by_length, source: Any = None, out: str = "out.csv", **given: Any
-    ) -> Scored:
-        source = tmp_path / "in.csv" if source is None else source
-        options = {"batch": 8, "say": said.append, **given}
-        target = out if out == "-" else tmp_path / out
-        return score_file(probabilities, CLASSES, source, target, **options)
-
-    return score
+from tests.inference.scoring import CLASSES, Stops, by_length, read, table
 
 
 def test_rows_keep_their_columns_and_order_and_get_what_the_model_says(tmp_path, score):
@@ -92,174 +32,6 @@ def test_rows_keep_their_columns_and_order_and_get_what_the_model_says(tmp_path,
         assert row["label"] == CLASSES[int(expected.argmax())]
         assert float(row["probability"]) == pytest.approx(expected.max(), abs=1e-6)
     assert sorted(os.listdir(tmp_path)) == ["in.csv", "out.csv"]
-
-
-@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "parquet"])
-@pytest.mark.parametrize("at", [1, 3, 6])
-def test_stopped_at_any_block_and_run_again_gives_the_same_bytes(tmp_path, score, said, ending, at):
-    if ending == "parquet":
-        pytest.importorskip("polars")
-    table(tmp_path)
-    score(out=f"whole.{ending}")
-    broken = Stops(at, KeyboardInterrupt())
-    with pytest.raises(KeyboardInterrupt):
-        score(broken, out=f"out.{ending}")
-    assert not (tmp_path / f"out.{ending}").exists()
-    assert f"{8 * at} scored rows are kept in" in said[-1]
-    rest = Stops(99, KeyboardInterrupt())
-    assert score(rest, out=f"out.{ending}") == Scored(50, 8 * at, 0)
-    assert f"going on after the {8 * at} rows" in said[-1]
-    assert len(rest.texts) == 50 - 8 * at  # nothing is scored twice
-    whole, again = (tmp_path / f"{name}.{ending}" for name in ("whole", "out"))
-    assert again.read_bytes() == whole.read_bytes()
-    assert sorted(os.listdir(tmp_path)) == sorted(["in.csv", whole.name, again.name])
-
-
-def test_a_process_that_is_killed_loses_what_stands_behind_its_last_state(tmp_path, score):
-    table(tmp_path)
-    score(out="whole.csv")
-    with pytest.raises(KeyboardInterrupt):
-        score(Stops(3, KeyboardInterrupt()))
-    with open(tmp_path / "out.csv.part", "ab") as part:
-        part.write(b'24,"half a ro')
-    assert score().from_before == 24
-    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
-
-
-def test_long_texts_cut_a_block_where_they_did_before(tmp_path, score, monkeypatch):
-    monkeypatch.setattr(score_rows, "_CHARACTERS", 40)
-    table(tmp_path)
-    score(out="whole.csv")
-    sizes: list[int] = []
-
-    def noted(texts: Sequence[str]) -> np.ndarray:
-        sizes.append(len(texts))
-        if len(sizes) == 4:
-            raise KeyboardInterrupt
-        return by_length(texts)
-
-    with pytest.raises(KeyboardInterrupt):
-        score(noted)
-    score(noted)
-    assert max(sizes) < 8
-    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"model": "b"}, "another model"),
-        ({"batch": 4}, "another settings"),
-        ({"prefix": "new_"}, "another columns, settings"),
-        ("source", "another source"),
-        ("state", "is damaged"),
-        ("part", "is damaged"),
-    ],
-)
-def test_another_source_model_or_setting_begins_anew(tmp_path, score, said, change, told):
-    source = table(tmp_path)
-    with pytest.raises(KeyboardInterrupt):
-        score(Stops(3, KeyboardInterrupt()), model="a")
-    given = {"model": "a", **(change if isinstance(change, dict) else {})}
-    if change == "source":
-        source.write_text(source.read_text().replace('"x', '"y'))
-    elif change == "state":
-        state = tmp_path / "out.csv.part.json"
-        state.write_text(state.read_text().replace('"rows": 24', '"rows": 16'))
-    elif change == "part":
-        (tmp_path / "out.csv.part").write_bytes(b"id")
-    assert score(**given).from_before == 0
-    assert any(told in line and "scored again" in line for line in said)
-    score(out="whole.csv", **given)
-    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
-
-
-def test_a_row_that_cannot_be_read_keeps_those_before_it(tmp_path, score, said):
-    source = table(tmp_path, 20)
-    with open(source, "a") as file:
-        file.write("1,2,3\n")
-    with pytest.raises(DataError, match=r"line 42: 3 fields"):
-        score()
-    assert "16 scored rows are kept" in said[-1]
-
-
-def test_an_error_before_the_first_row_leaves_nothing(tmp_path, score, said):
-    table(tmp_path)
-    with pytest.raises(RuntimeError, match="broken"):
-        score(Stops(0, RuntimeError("broken")))
-    assert os.listdir(tmp_path) == ["in.csv"]
-    assert said == []
-
-
-def test_a_source_that_changes_meanwhile_is_refused(tmp_path, score):
-    source = table(tmp_path)
-
-    def changing(texts: Sequence[str]) -> np.ndarray:
-        os.utime(source, ns=(1, 1))
-        return by_length(texts)
-
-    with pytest.raises(DataError, match="was changed meanwhile"):
-        score(changing)
-    assert not (tmp_path / "out.csv").exists()
-
-
-def test_a_full_disk_keeps_the_rows_and_the_next_run_goes_on(tmp_path, score, said):
-    resource = pytest.importorskip("resource")
-    table(tmp_path, 200)  # or the state would be larger than it
-    score(out="whole.csv")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    whole = (tmp_path / "whole.csv").stat().st_size
-    resource.setrlimit(resource.RLIMIT_FSIZE, (whole * 2 // 3, hard))
-    try:
-        with pytest.raises(DiskError, match=r"out\.csv\.part could not be written: File too large"):
-            score()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert "are kept in" in said[-1]
-    assert 100 < score().from_before < 200
-    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
-
-
-@pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_a_disk_that_is_full_at_the_end_says_so(tmp_path, score, monkeypatch, ending):
-    pytest.importorskip("polars")
-    table(tmp_path)
-
-    replace = os.replace
-
-    def full(old: Path, new: Path) -> None:
-        if Path(new).name == f"out.{ending}":
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        replace(old, new)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", full)
-        with pytest.raises(DiskError, match="free some space") as caught:
-            score(out=f"out.{ending}")
-    assert caught.value.errno == errno.ENOSPC
-    assert score(Stops(0, RuntimeError()), out=f"out.{ending}").from_before == 50
-
-
-def test_a_file_that_is_there_stays_unless_it_may_be_replaced(tmp_path, score):
-    table(tmp_path)
-    (tmp_path / "out.csv").write_text("mine")
-    with pytest.raises(DataError, match="is there already; name another file, or say overwrite"):
-        score()
-    with pytest.raises(KeyboardInterrupt):
-        score(Stops(2, KeyboardInterrupt()), overwrite=True)
-    assert (tmp_path / "out.csv").read_text() == "mine"
-    score(overwrite=True)
-    assert len(read(tmp_path / "out.csv")) == 50
-
-
-def test_two_processes_do_not_write_one_file(tmp_path, score):
-    table(tmp_path)
-    with (
-        process_lock_or(RuntimeError(), tmp_path / ".out.csv.lock"),
-        pytest.raises(DataError, match="is being written by another process"),
-    ):
-        score()
-    score()
 
 
 def test_columns_of_one_name_are_refused_prefixed_or_replaced(tmp_path, score):
@@ -424,17 +196,3 @@ def test_memory_does_not_grow_with_the_rows(tmp_path, score):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] + 300_000  # the further rows take 1 MB, and more as objects
-
-
-def test_states_are_saved_now_and_then(tmp_path, score, monkeypatch):
-    table(tmp_path)
-    monkeypatch.setattr(score_part, "SAVED_EVERY", 0.0)
-    seen: list[int] = []
-
-    def looks(texts: Sequence[str]) -> np.ndarray:
-        state = tmp_path / "out.csv.part.json"
-        seen.append(json.loads(state.read_text())["rows"] if state.exists() else 0)
-        return by_length(texts)
-
-    score(looks)
-    assert seen == [0, 8, 16, 24, 32, 40, 48]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from steadfit.models.config import CLASSIFIER_DEFAULTS, LANGUAGE_MODEL_DEFAULTS,
 from steadfit.models.language_model import LanguageModel
 from steadfit.training.objective import ClassifierObjective, LanguageModelObjective
 from steadfit.training.penalty_terms import Penalties
+from steadfit.training.state import FitPlan
+from tests.training.programs import Program
 
 WORDS = 20
 SIZES = {"emb_sz": 6, "n_hid": 8, "n_layers": 2}
@@ -115,3 +118,15 @@ def case(request: pytest.FixtureRequest) -> tuple[Any, Any]:
     """Return a maker of objectives and the batches they train on."""
     batches = "buckets" if request.param == "classifier" else "stream"
     return request.getfixturevalue(request.param), request.getfixturevalue(batches)
+
+
+@pytest.fixture
+def simple(tmp_path: Path, classifier: Any, buckets: Any, held_out: Any) -> Program:
+    return Program(tmp_path, classifier, buckets, held_out, [FitPlan(2, 1e-2)] * 2)
+
+
+@pytest.fixture
+def no_warning() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield

@@ -19,7 +19,7 @@ from steadfit.training.metrics import Metric
 from steadfit.training.stages import Stages
 from steadfit.training.state import FitPlan
 from tests.training.conftest import MakeClassifier
-from tests.training.test_stages import Killed, Trap
+from tests.training.programs import Killed, Trap
 
 SCRIPT = (1.0, 3.0, 2.0, 3.0, 0.0)  # the second epoch is the best, the fourth no better
 

@@ -55,7 +55,7 @@ def test_ctrl_c_ends_with_130_says_how_to_go_on_and_then_goes_on(tmp_path: Path)
     stopped = run()
     assert stopped.returncode == 130, stopped.stderr
     assert "Traceback" not in stopped.stderr
-    assert "Run the same program again, and fit 1 goes on after step 2 of" in stopped.stdout
+    assert "Run the same program again, and fit 1 goes on after step 2 of" in stopped.stderr
     again = run()
     assert again.returncode == 0, again.stderr
     assert "Fit 1 goes on after step 2 of" in again.stdout

@@ -18,7 +18,7 @@ from steadfit.training.history import History
 from steadfit.training.run import Run
 from steadfit.training.snapshot import restore, snapshot
 from steadfit.training.state import FitPlan
-from tests.training.test_stages import Killed, Program
+from tests.training.programs import Killed, Program
 
 PLAN = FitPlan(4, 0.5, schedule="constant", clip=0.25, optimizer="nt-asgd", nonmono=0)
 

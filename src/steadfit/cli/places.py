@@ -10,7 +10,7 @@ from typing import Any
 
 from steadfit.cli.toml_file import read_toml, toml_text
 from steadfit.core.atomic import write_text
-from steadfit.core.console import note
+from steadfit.core.console import told_if_stopped
 from steadfit.core.errors import DataError, TrainingError
 from steadfit.core.home import write_problem
 
@@ -51,8 +51,10 @@ def going_on(checkpoints: Path, options: Mapping[str, Any]) -> Iterator[None]:
     if not file.exists():
         checkpoints.mkdir(parents=True, exist_ok=True)
         write_text(file, toml_text(now))
+    line = f"Stopped. The same command goes on from {checkpoints}; delete that to begin anew."
     try:
-        yield
+        with told_if_stopped(lambda: line):
+            yield
     except TrainingError as error:
         other = _different(read_toml(file), now) if "of another fit" in str(error) else ""
         if not other:
@@ -62,9 +64,6 @@ def going_on(checkpoints: Path, options: Mapping[str, Any]) -> Iterator[None]:
             "this one cannot go on from it; give the same options, delete it to begin anew, or "
             "name another place by --checkpoint-dir"
         ) from error
-    except KeyboardInterrupt:
-        note(f"Stopped. The same command goes on from {checkpoints}; delete that to begin anew.")
-        raise
     finally:
         if [one.name for one in checkpoints.glob("*")] == [_BEGUN_WITH]:  # nothing to go on from
             shutil.rmtree(checkpoints, ignore_errors=True)

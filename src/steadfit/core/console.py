@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 _QUIET = ContextVar("steadfit_quiet", default=False)
+_TOLD = ContextVar("steadfit_told_if_stopped", default=False)
 
 
 def say(line: str) -> None:
@@ -31,3 +32,21 @@ def quiet(wished: bool = True) -> Iterator[None]:
         yield
     finally:
         _QUIET.reset(token)
+
+
+@contextmanager
+def told_if_stopped(line: Callable[[], str]) -> Iterator[None]:
+    """Note a line where the block is interrupted from the keyboard.
+
+    Of several such blocks in each other the outermost tells: it is what would be run again.
+    """
+    inside = _TOLD.get()
+    token = _TOLD.set(True)
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not inside:
+            note(line())
+        raise
+    finally:
+        _TOLD.reset(token)

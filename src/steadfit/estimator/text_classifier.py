@@ -247,4 +247,4 @@ class TextClassifier(Trained):
     def _working(self, *below: str) -> AbstractContextManager[Work]:
         place = self.checkpoint_dir
         folder = None if place is None else a_path("checkpoint_dir", place).joinpath(*below)
-        return working(folder, [EpochLines()] if self.verbose else [], self.verbose)
+        return working(folder, [EpochLines()] if self.verbose else [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -143,7 +144,7 @@ class Trained:
         """What their training took."""
         return float(sum(one.metrics["training_seconds"] for one in self.networks))
 
-    @property
+    @cached_property
     def alone(self) -> Ensemble:
         """A classifier of the networks, and nothing else."""
         first = self.networks[0]

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from steadfit.core.checks import whole_number
-from steadfit.core.console import say
+from steadfit.core.console import say, told_if_stopped
 from steadfit.core.errors import SteadfitError, TrainingError
 from steadfit.core.lock import process_lock_or
 from steadfit.files.checkpoint import Checkpoint, keep_newest, newest_checkpoint, write_checkpoint
@@ -107,15 +107,14 @@ class Stage:
             restore_callbacks(self.callbacks, self.found.values["callbacks"], self.found.tensors)
             self.rewind()
             self.found = None  # its tensors need as much memory as the model and its optimizer
-        try:
-            with self._interrupt:
-                yield
-        except KeyboardInterrupt:
-            say(
-                f"Stopped. Run the same program again, and fit {self.number} goes on after step "
-                f"{self.saved_step} of {self.run.steps} ({self.folder})."
-            )
-            raise
+        with told_if_stopped(self._how_to_go_on), self._interrupt:
+            yield
+
+    def _how_to_go_on(self) -> str:
+        return (
+            f"Stopped. Run the same program again, and fit {self.number} goes on after step "
+            f"{self.saved_step} of {self.run.steps} ({self.folder})."
+        )
 
     def rewind(self) -> None:
         """Let callbacks undo what they wrote after the state they were given back."""
