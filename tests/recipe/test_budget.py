@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from steadfit.core.errors import DataError
 from steadfit.recipe import budget
 from steadfit.recipe.budget import cut, largest_share, within_time
 from steadfit.recipe.choices import Recipe
-from steadfit.recipe.costs import Costs, Phase
+from steadfit.recipe.costs import Costs, Phase, measured
 from steadfit.recipe.settings import ClassifierSettings, LanguageModelSettings
 from steadfit.recipe.train import train
 from steadfit.recipe.work import Work
@@ -143,3 +144,18 @@ def test_without_minutes_nothing_is_measured(tmp_path: Path) -> None:
     work = Work(tmp_path / "untouched")
     assert within_time(Corpus(["a"], ["x"]), (), TINY, work, None) == (TINY, work)
     assert not (tmp_path / "untouched").exists()
+
+
+@pytest.mark.parametrize("changed", [{}, {"refit": True}, {"refit": True, "pseudo_labels": 100}])
+def test_what_is_counted_beforehand_is_what_training_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any]
+) -> None:
+    corpus, unlabeled = Corpus(*sentences(80, 0)), sentences(150, 1)[0]
+    recipe = replace(TINY, **changed)
+    clock = Clock(monkeypatch, seconds=1.0)
+    work = Work(tmp_path, False, tmp_path / "tokens")
+    costs = measured(corpus, unlabeled, recipe, work, lambda: clock.now)
+    counted = costs.total(1.0) - costs.rest  # reading without learning moves no clock here
+    began = clock.now
+    train(corpus, recipe, work, unlabeled)
+    assert counted == pytest.approx(clock.now - began, rel=0.1)
