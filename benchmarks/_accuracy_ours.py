@@ -103,10 +103,7 @@ class Ours:
     def settings(self, labels: int) -> dict[str, Any]:
         """Return plain values: a cell computed with others is computed again."""
         recipe = self.recipe(0).for_documents(labels)
-        choices = asdict(recipe)
-        if not recipe.pseudo_labels:  # cells were computed before there were any
-            del choices["pseudo_labels"]
-        found: dict[str, Any] = {"recipe": choices, "mixed": self.blend}
+        found: dict[str, Any] = {"recipe": asdict(recipe), "mixed": self.blend}
         if self.base in installed_models():
             found["base_digest"] = _base_digest(self.base)
         return found

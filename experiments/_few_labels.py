@@ -8,25 +8,32 @@ without their labels, whatever the lever; nothing here has read a test review.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks._accuracy_draws import Draw, Part, Split, draw, for_settings, split_by_film
+from benchmarks._accuracy_draws import Part, draw, for_settings, split_by_film
 from benchmarks._accuracy_ours import encoder
 from experiments._runs import HOME
+from steadfit.inference.ensemble import Ensemble
+from steadfit.linear.fit import Assumed
 from steadfit.recipe.choices import Recipe
+from steadfit.recipe.fitted import Fitted, answers_of, fit_held_out
 from steadfit.recipe.held_out import hold_out
+from steadfit.recipe.linear_part import fit_linear_part, nbsvm
+from steadfit.recipe.networks import HELD_OUT, Networks, Trained
+from steadfit.recipe.self_training import Unlabelled
 from steadfit.recipe.settings import ClassifierSettings
-from steadfit.recipe.train import train_ensemble
 from steadfit.recipe.work import Encoder, Work
-from steadfit.text.corpus import Corpus
+from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.training.events import Callback
 from steadfit.training.run import Run
 
 JUDGING = 2_000  # reviews, at even steps
+QUICK_JUDGING = 60
 
 
 class Averaged(Callback):
@@ -72,31 +79,66 @@ def learn(
     Args:
         labels: of the draw.
         number: of the draw.
-        label_smoothing: of the networks' loss.
+        label_smoothing: of the network's loss.
         averaged: end each phase with a mean of weights.
-        pseudo_labels: of a second round; where there are any, the first one is judged too.
+        pseudo_labels: train a second network, from its encoder, on so many reviews more, those of
+            whose labels the first one and NBSVM together are surest (Lee, 2013).
         quick: a few reviews and a tiny network from nothing.
 
     Returns:
         Shares of right answers: `network`; with pseudo-labels, of which NBSVM is a teacher,
-        `classifier` too, which has it mixed in, and both of the round before, `first_...`.
-        `assumed`: how many pseudo-labels were learned from.
+        `classifier` too, which has it mixed in, and both of the first network, `first_...`.
     """
     split = for_settings(split_by_film())
+    judging = _some(split.test, QUICK_JUDGING if quick else JUDGING)
     recipe = _recipe(quick, number, labels)
     recipe = replace(recipe, classifier=replace(recipe.classifier, label_smoothing=label_smoothing))
     one = draw(split, labels, number)
-    if quick:
-        one = replace(one, unlabelled=one.unlabelled[:200])
     begun = Encoder(None, {}) if quick else encoder(split_by_film().train.texts, recipe, False)
     folder = HOME / "few-labels" / f"{labels}-{number}-{label_smoothing:g}-{quick}"
-    callbacks = [Averaged()] if averaged else []
-    work = Work(folder, resumable=not averaged, callbacks=callbacks)
+    work = Work(folder, resumable=not averaged, callbacks=[Averaged()] if averaged else [])
+    corpus = Corpus(one.labelled.texts, one.labelled.labels)
+    corpus = hold_out(corpus, recipe.held_out, recipe.seed)
+    networks = Networks(recipe, [begun], corpus.classes, work)
+    first = networks.train(corpus, None, HELD_OUT)
     if not pseudo_labels:
-        return _judged(one, replace(recipe, blend=None), begun, work, split)
-    first = _judged(one, recipe, begun, work, split)
-    second = _judged(one, replace(recipe, pseudo_labels=pseudo_labels), begun, work, split)
-    return {**{f"first_{name}": share for name, share in first.items()}, **second}
+        return {"network": _right(first.alone, judging)}
+    unlabelled = Unlabelled(first.alone, one.unlabelled[: 200 if quick else None])
+    answers = answers_of(corpus.part(VALID), corpus.classes)
+    held_out = corpus.part(VALID).texts
+
+    def fitted_with(trained: Trained, simple: Any) -> Fitted:
+        mean = trained.alone.mean_probabilities(held_out)
+        return fit_held_out(mean, simple, answers, corpus.classes, recipe)
+
+    part = fit_linear_part(
+        corpus, first.alone, partial(fitted_with, first), recipe, True, unlabelled
+    )
+    share = min(1.0, pseudo_labels / len(unlabelled.texts))
+    assumed = unlabelled.labelled_by(part.teacher(first.alone), corpus.part(TRAIN), share)
+    assert assumed is not None
+    second = networks.train(with_assumed(corpus, assumed), None, "pseudo-labels")
+    linear = nbsvm(corpus, part.assumed)
+    found: dict[str, Any] = {"assumed": len(assumed.texts)}
+    for prefix, trained, fitted in (
+        ("first_", first, part.fitted),
+        ("", second, fitted_with(second, part.fitted.simple)),
+    ):
+        found[f"{prefix}network"] = _right(trained.alone, judging)
+        both = Ensemble(trained.networks, fitted.decision, fitted.scale, linear, fitted.weight)
+        found[f"{prefix}classifier"] = _right(both, judging)
+    return found
+
+
+def with_assumed(corpus: Corpus, assumed: Assumed) -> Corpus:
+    """Return a corpus with more documents to learn from behind its own."""
+    assert corpus.labels is not None
+    assert corpus.split is not None
+    return Corpus(
+        [*corpus.texts, *assumed.texts],
+        [*corpus.labels, *assumed.labels],
+        split=[*corpus.split, *[TRAIN] * len(assumed.texts)],
+    )
 
 
 def _recipe(quick: bool, seed: int, labels: int) -> Recipe:
@@ -111,18 +153,10 @@ def _recipe(quick: bool, seed: int, labels: int) -> Recipe:
     )
 
 
-def _judged(one: Draw, recipe: Recipe, begun: Encoder, work: Work, split: Split) -> dict[str, Any]:
-    corpus = Corpus(one.labelled.texts, one.labelled.labels)
-    corpus = hold_out(corpus, recipe.held_out, recipe.seed)
-    made = train_ensemble(corpus, recipe, [begun], work, unlabeled=one.unlabelled)
-    judging = _some(split.test, 60 if recipe.base is None else JUDGING)
-    mean = made.mean_probabilities(judging.texts)
-    answers = np.array([made.classes.index(label) for label in judging.labels])
-    tables = {"network": mean}
-    if recipe.blend is not None:
-        tables["classifier"] = made.finished(mean, judging.texts)
-    shares = {name: float((t.argmax(axis=1) == answers).mean()) for name, t in tables.items()}
-    return {**shares, "assumed": made.details["pseudo_labels"]}
+def _right(classifier: Ensemble, judging: Part) -> float:
+    found = classifier.probabilities(judging.texts).argmax(axis=1)
+    answers = np.array([classifier.classes.index(label) for label in judging.labels])
+    return float((found == answers).mean())
 
 
 def _some(part: Part, most: int) -> Part:

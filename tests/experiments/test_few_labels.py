@@ -13,7 +13,7 @@ from torch import nn
 from benchmarks._accuracy_draws import split_by_film
 from experiments import _few_labels, classifier_levers
 from experiments._few_labels import Averaged, learn
-from steadfit.recipe import train as recipe_train
+from steadfit.recipe.networks import Networks
 from steadfit.recipe.work import Encoder
 
 
@@ -37,6 +37,10 @@ def test_averaging_ends_with_the_mean_of_the_second_half_of_the_steps() -> None:
         assert model.bias.equal(bias)
 
 
+class Enough(Exception):
+    """Ends a training once it is known what it reads."""
+
+
 def test_no_test_review_is_read_and_none_that_judges_is_learned_from(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -48,14 +52,19 @@ def test_no_test_review_is_read_and_none_that_judges_is_learned_from(
         read["language model"] = {*texts}
         return Encoder(None, {})
 
-    def trained(corpus: Any, recipe: Any, encoders: Any, work: Any, unlabeled: Any) -> Any:
-        read["labelled"], read["unlabelled"] = {*corpus.texts}, {*unlabeled}
-        raise StopIteration
+    def trained(networks: Any, corpus: Any, weights: Any, name: str) -> Any:
+        read["labelled"] = {*corpus.texts}
+        return SimpleNamespace(alone=None)
+
+    def unlabelled(reader: Any, texts: Any) -> Any:
+        read["unlabelled"] = {*texts}
+        raise Enough
 
     monkeypatch.setattr(_few_labels, "encoder", begun)
-    monkeypatch.setattr(_few_labels, "train_ensemble", trained)
-    with pytest.raises(StopIteration):
-        learn(classifier_levers.LABELS, 0)
+    monkeypatch.setattr(Networks, "train", trained)
+    monkeypatch.setattr(_few_labels, "Unlabelled", unlabelled)
+    with pytest.raises(Enough):
+        learn(classifier_levers.LABELS, 0, pseudo_labels=10)
     judging = {*_few_labels.for_settings(split).test.texts}
     assert len(read["labelled"]) == classifier_levers.LABELS
     for texts in read.values():
@@ -65,24 +74,29 @@ def test_no_test_review_is_read_and_none_that_judges_is_learned_from(
     assert not (read["labelled"] | read["unlabelled"]) & judging
 
 
-def test_a_second_round_is_judged_beside_the_first_one(
+def test_a_second_network_learns_assumed_labels_and_is_judged_beside_the_first(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rounds = []
-    second = recipe_train.second_round
+    learned: list[Any] = []
+    train = Networks.train
 
-    def counted(first: Any, assumed: Any, *more: Any) -> Any:
-        rounds.append(len(assumed.texts))
-        return second(first, assumed, *more)
+    def seen(self: Networks, corpus: Any, *more: Any) -> Any:
+        learned.append(corpus)
+        return train(self, corpus, *more)
 
-    monkeypatch.setattr(recipe_train, "second_round", counted)
+    monkeypatch.setattr(Networks, "train", seen)
     plain = learn(100, 1, quick=True)
     both = learn(100, 1, pseudo_labels=50, quick=True)
-    assert len(rounds) == 1
-    assert {name: both[f"first_{name}"] for name in plain} == plain
-    assert plain.keys() == {"network", "assumed"}
-    assert 0 <= both["classifier"] <= 1
-    assert (both["first_assumed"], both["assumed"]) in ((0, 0), (0, rounds[0]))
+    assert plain == {"network": both["first_network"]}
+    assert both.keys() == {
+        f"{which}{kind}" for which in ("first_", "") for kind in ("network", "classifier")
+    } | {"assumed"}
+    _, first, second = learned
+    assert second.part("valid") == first.part("valid")
+    count = both["assumed"]
+    assert 0 < count <= 50
+    assert tuple(second.texts[:100]) == tuple(first.texts)
+    assert tuple(second.part("train").texts[-count:]) == tuple(second.texts[100:])
 
 
 def test_gains_are_over_the_same_draw() -> None:

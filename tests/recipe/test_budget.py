@@ -146,7 +146,7 @@ def test_without_minutes_nothing_is_measured(tmp_path: Path) -> None:
     assert not (tmp_path / "untouched").exists()
 
 
-@pytest.mark.parametrize("changed", [{}, {"refit": True}, {"refit": True, "pseudo_labels": 100}])
+@pytest.mark.parametrize("changed", [{}, {"refit": True}, {"backwards": "both"}])
 def test_what_is_counted_beforehand_is_what_training_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any]
 ) -> None:

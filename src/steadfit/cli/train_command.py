@@ -108,9 +108,6 @@ def train(
     self_training: Annotated[
         float | None, _choice("Share of --unlabeled that NBSVM is taught on.", "1")
     ] = None,
-    pseudo_labels: Annotated[
-        int | None, _choice("Texts of --unlabeled that networks are taught on.", "0", min=0)
-    ] = None,
     metric: Annotated[
         str | None, _choice("Tune thresholds for accuracy, macro-f1, …, f1:CLASS.", "none")
     ] = None,

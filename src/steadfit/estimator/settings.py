@@ -56,7 +56,6 @@ def recipe_of(given: Mapping[str, Any], classes: Classes) -> Recipe:
         refit=given["refit"],
         blend=given["blend"],
         self_training=given["self_training"],
-        pseudo_labels=given["pseudo_labels"],
         seed=_seed(given["random_state"]),
         tokenizer=given["tokenizer"],
         class_weight=_class_weight(given["class_weight"], classes),

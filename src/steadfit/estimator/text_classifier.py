@@ -69,9 +69,6 @@ class TextClassifier(Trained):
             knows neither weights nor several labels: "auto" leaves it out then.
         self_training: share of `unlabeled` that NBSVM learns from too, those of whose labels the
             networks and it are surest; 0 is none.
-        pseudo_labels: texts of `unlabeled`, 4,000 at most, that the networks learn from too, in a
-            second round of training from their encoders: those of whose labels NBSVM and they are
-            surest. Left out where they make it worse on texts held out; 0 is no second round.
         metric: what thresholds are tuned for: "accuracy", "macro-f1", "balanced-accuracy" or
             "f1:<class>"; None takes the likeliest class.
         abstain_below: a text whose largest probability is less gets None.
@@ -115,7 +112,6 @@ class TextClassifier(Trained):
         calibrate: bool = True,
         blend: str | None = "auto",
         self_training: float = 1.0,
-        pseudo_labels: int = 0,
         metric: str | None = None,
         abstain_below: float = 0.0,
         max_minutes: float | None = None,
@@ -149,7 +145,6 @@ class TextClassifier(Trained):
         self.calibrate = calibrate
         self.blend = blend
         self.self_training = self_training
-        self.pseudo_labels = pseudo_labels
         self.metric = metric
         self.abstain_below = abstain_below
         self.max_minutes = max_minutes

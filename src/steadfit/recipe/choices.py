@@ -45,9 +45,6 @@ class Recipe:
         abstain_below: a text whose largest probability is less gets no class.
         patience: end a phase after more than so many epochs without a smaller loss on the texts
             held out, with the weights of its best epoch; None lets it run through.
-        pseudo_labels: texts without labels that the networks learn from too, in a second round,
-            those of whose labels NBSVM and they are surest (see `steadfit.recipe.pseudo_labels`);
-            0 is no second round.
 
     Raises:
         DataError: a choice that is none of these.
@@ -70,7 +67,6 @@ class Recipe:
     metric: str | None = None
     abstain_below: float = 0.0
     patience: int | None = None
-    pseudo_labels: int = 0
 
     def __post_init__(self) -> None:
         if self.backwards not in (False, True, BOTH):
@@ -88,7 +84,6 @@ class Recipe:
             raise _other("class_weight", weights, "'balanced', a number for each class, and None")
         if self.patience is not None:
             whole_number("patience", self.patience)
-        whole_number("pseudo_labels", self.pseudo_labels)
 
     @property
     def directions(self) -> tuple[bool, ...]:

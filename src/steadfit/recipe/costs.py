@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,7 +53,7 @@ class Costs(NamedTuple):
     Attributes:
         language_model: of an epoch, all directions together.
         epochs: of the language model.
-        phases: of the classifier, one round of training behind the other.
+        phases: of the classifier; with `refit` those of both trainings.
         rest: what is not made of epochs: NBSVM, reading what is held out.
     """
 
@@ -144,25 +144,22 @@ def measured(
         seconds.append(tokens * _token(objective, train, clock))
     head = seconds[0]
     held_out, read = len(store) - len(rows), min(len(unlabeled), MOST)
-    taught = min(recipe.pseudo_labels, read)
-    rounds = [len(rows), len(rows) + taught][: 1 + (taught > 0)]
-    phases = [_phases(how, documents, len(groups), *seconds) for documents in rounds]
-    judged = len(rounds)  # times that what is held out is read
+    phases = _phases(how, len(rows), len(groups), *seconds)
+    judged = 1  # times that what is held out is read
     if recipe.patience is not None:
-        judged += sum(phase.epochs for of_round in phases for phase in of_round)
+        judged += sum(phase.epochs for phase in phases)
     if recipe.refit:
-        phases.append(_phases(how, len(store) + taught, len(groups), *seconds))
+        phases += _phases(how, len(store), len(groups), *seconds)
     rest = head * judged * held_out + _linear(corpus, recipe, clock)
-    teaching = recipe.blend is not None and recipe.self_training and not corpus.multi_label
-    if teaching or taught:
+    if recipe.blend is not None and recipe.self_training and not corpus.multi_label:
         rest += head * read  # the networks read them once
-    return Costs(of_language_model, epochs, tuple(chain.from_iterable(phases)), rest)
+    return Costs(of_language_model, epochs, tuple(phases), rest)
 
 
 def _phases(
     how: ClassifierSettings, documents: int, groups: int, head: float, all_layers: float
 ) -> list[Phase]:
-    """Return the phases of a round.
+    """Return the phases of a training.
 
     Args:
         how: says which.

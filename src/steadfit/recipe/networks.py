@@ -27,7 +27,7 @@ from steadfit.text.tokenizer import Tokenizer
 from steadfit.training.history import History
 
 JUDGED = 64  # documents of a batch that is not learned from
-HELD_OUT, ALL, PSEUDO = "held-out", "all", "pseudo-labels"  # names of folders
+HELD_OUT, ALL = "held-out", "all"  # names of folders
 
 
 @dataclass(frozen=True)

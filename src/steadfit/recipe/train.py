@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from steadfit.recipe.held_out import hold_out
 from steadfit.recipe.language_model import TooLittleText, train_language_model
 from steadfit.recipe.linear_part import fit_linear_part, mixing_allowed, nbsvm
 from steadfit.recipe.networks import ALL, HELD_OUT, Networks
-from steadfit.recipe.pseudo_labels import Round, check_pseudo_labels, second_round
 from steadfit.recipe.self_training import Unlabelled
 from steadfit.recipe.work import Encoder, Work
 from steadfit.text.corpus import TRAIN, VALID, Corpus
@@ -53,7 +51,6 @@ def train(
     corpus = hold_out(labelled, recipe.held_out, recipe.seed)
     # What is wrong is told before hours are spent.
     mixing_allowed(corpus, recipe, weights is not None)
-    check_pseudo_labels(corpus, recipe, unlabeled)
     _check_classes(corpus.part(TRAIN), corpus.part(VALID))
     duplicates = duplicates_between(corpus)
     texts = Corpus([*corpus.part(TRAIN).texts, *unlabeled])
@@ -114,15 +111,13 @@ def train_ensemble(
         encoders: one for each of `recipe.directions`.
         folder: for checkpoints.
         weights: (documents,), how much each counts in training; None is one each.
-        unlabeled: texts that models are taught on.
+        unlabeled: texts that NBSVM is taught on, if it is mixed in.
 
     Raises:
-        DataError: a class that no document to learn from has, "always" a blend that cannot be, or
-            pseudo-labels that cannot be.
+        DataError: a class that no document to learn from has, or "always" a blend that cannot be.
     """
     classes = corpus.classes
     mixing = mixing_allowed(corpus, recipe, weights is not None)
-    check_pseudo_labels(corpus, recipe, unlabeled)
     valid = corpus.part(VALID)
     _check_classes(corpus.part(TRAIN), valid)
     answers = answers_of(valid, classes)
@@ -130,31 +125,22 @@ def train_ensemble(
     trained = networks.train(corpus, weights, HELD_OUT)
     mean = trained.alone.mean_probabilities(valid.texts)
 
-    def fit(mean: NDArray[Any], simple: NDArray[Any] | None) -> Fitted:
+    def fit(simple: NDArray[Any] | None) -> Fitted:
         return fit_held_out(mean, simple, answers, classes, recipe, mixing)
 
     began = time.perf_counter()
     unlabelled = Unlabelled(trained.alone, unlabeled)
-    part = fit_linear_part(corpus, trained.alone, partial(fit, mean), recipe, mixing, unlabelled)
-    seconds = time.perf_counter() - began
-    found = Round(corpus, weights, trained, part.fitted, trained.seconds)
-    if recipe.pseudo_labels:
-        share = min(1.0, recipe.pseudo_labels / len(unlabelled.texts))
-        teacher = part.teacher(trained.alone)
-        assumed = unlabelled.labelled_by(teacher, corpus.part(TRAIN), share)
-        if assumed is not None:
-            found = second_round(found, assumed, networks, fit, answers)
-    fitted, saved = found.fitted, found.trained
-    seconds += found.seconds
+    part = fit_linear_part(corpus, trained.alone, fit, recipe, mixing, unlabelled)
+    fitted = part.fitted
     linear = nbsvm(corpus, part.assumed) if fitted.weight < 1 else None
+    seconds = trained.seconds + time.perf_counter() - began
     if recipe.refit:
-        saved = networks.train(found.corpus, found.weights, ALL, like=saved)
-        seconds += saved.seconds
+        trained = networks.train(corpus, weights, ALL, like=trained)
+        seconds += trained.seconds
     details = {
         "data": described(corpus),
         "figures": held_out_figures(fitted, answers, part.baseline),
         "assumed_labels": 0 if part.assumed is None else len(part.assumed.texts),
-        "pseudo_labels": len(found.corpus) - len(corpus),
         "language_model": {
             DIRECTIONS[way]: encoder.figures
             for encoder, way in zip(encoders, recipe.directions, strict=True)
@@ -163,7 +149,7 @@ def train_ensemble(
         "training_seconds": round(seconds, 1),
         "recipe": recipe.to_json(),
     }
-    return Ensemble(saved.networks, fitted.decision, fitted.scale, linear, fitted.weight, details)
+    return Ensemble(trained.networks, fitted.decision, fitted.scale, linear, fitted.weight, details)
 
 
 def _check_classes(train: Corpus, valid: Corpus) -> None:
