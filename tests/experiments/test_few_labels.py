@@ -100,9 +100,8 @@ def test_a_second_network_learns_assumed_labels_and_is_judged_beside_the_first(
 
 
 def test_gains_are_over_the_same_draw() -> None:
-    found = [{"network": 0.8, "classifier": 0.9}, {"network": 0.6, "classifier": 0.8}]
-    plain = [{"first_network": 0.7, "first_classifier": 0.9}] * 2
+    found, plain = [{"network": 0.8}, {"network": 0.6}], [{"network": 0.7}, {"network": 0.8}]
     figures = classifier_levers._figures(found, plain)
-    assert figures["network"]["mean"] == pytest.approx(0.7)
-    assert figures["network"]["gain"]["mean"] == pytest.approx(0.0)
-    assert figures["classifier"]["gain"] == {"mean": -0.05, "sd": 0.0707, "n": 2}
+    assert figures["mean"] == pytest.approx(0.7)
+    assert figures["gain"] == {"mean": -0.05, "sd": 0.2121, "n": 2}
+    assert classifier_levers._figures(found[:1], plain)["gain"]["mean"] == pytest.approx(0.1)
