@@ -7,6 +7,7 @@ without their labels, whatever the lever; nothing here has read a test review.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -25,7 +26,7 @@ from steadfit.recipe.fitted import Fitted, answers_of, fit_held_out
 from steadfit.recipe.held_out import hold_out
 from steadfit.recipe.linear_part import fit_linear_part, nbsvm
 from steadfit.recipe.networks import HELD_OUT, Networks, Trained
-from steadfit.recipe.self_training import Unlabelled
+from steadfit.recipe.self_training import MOST, assumed_labels
 from steadfit.recipe.settings import ClassifierSettings
 from steadfit.recipe.work import Encoder, Work
 from steadfit.text.corpus import TRAIN, VALID, Corpus
@@ -87,14 +88,16 @@ def learn(
 
     Returns:
         Shares of right answers: `network`; with pseudo-labels, of which NBSVM is a teacher,
-        `classifier` too, which has it mixed in, and both of the first network, `first_...`.
+        `classifier` too, which has it mixed in, and both of the first network, `first_...`; and
+        how many pseudo-labels were learned, `assumed`.
     """
-    split = for_settings(split_by_film())
+    every = split_by_film()
+    split = for_settings(every)
     judging = _some(split.test, QUICK_JUDGING if quick else JUDGING)
     recipe = _recipe(quick, number, labels)
     recipe = replace(recipe, classifier=replace(recipe.classifier, label_smoothing=label_smoothing))
     one = draw(split, labels, number)
-    begun = Encoder(None, {}) if quick else encoder(split_by_film().train.texts, recipe, False)
+    begun = Encoder(None, {}) if quick else encoder(every.train.texts, recipe, False)
     folder = HOME / "few-labels" / f"{labels}-{number}-{label_smoothing:g}-{quick}"
     work = Work(folder, resumable=not averaged, callbacks=[Averaged()] if averaged else [])
     corpus = Corpus(one.labelled.texts, one.labelled.labels)
@@ -103,31 +106,46 @@ def learn(
     first = networks.train(corpus, None, HELD_OUT)
     if not pseudo_labels:
         return {"network": _right(first.alone, judging)}
-    unlabelled = Unlabelled(first.alone, one.unlabelled[: 200 if quick else None])
-    answers = answers_of(corpus.part(VALID), corpus.classes)
-    held_out = corpus.part(VALID).texts
+    unlabelled = one.unlabelled[: 200 if quick else None]
+    found: dict[str, Any] = {}
+    for prefix, ensemble in _taught(corpus, networks, first, unlabelled, pseudo_labels):
+        found[f"{prefix}network"] = _right(replace(ensemble, linear=None, weight=1.0), judging)
+        found[f"{prefix}classifier"] = _right(ensemble, judging)
+        found["assumed"] = ensemble.details.get("assumed", 0)
+    return found
+
+
+def _taught(
+    corpus: Corpus,
+    networks: Networks,
+    first: Trained,
+    unlabelled: Sequence[str],
+    pseudo_labels: int,
+) -> Iterator[tuple[str, Ensemble]]:
+    """Yield the first network with NBSVM, then one that has learned the labels they gave."""
+    recipe, valid = networks.recipe, corpus.part(VALID)
+    answers = answers_of(valid, corpus.classes)
 
     def fitted_with(trained: Trained, simple: Any) -> Fitted:
-        mean = trained.alone.mean_probabilities(held_out)
+        mean = trained.alone.mean_probabilities(valid.texts)
         return fit_held_out(mean, simple, answers, corpus.classes, recipe)
 
     part = fit_linear_part(
         corpus, first.alone, partial(fitted_with, first), recipe, True, unlabelled
     )
-    share = min(1.0, pseudo_labels / len(unlabelled.texts))
-    assumed = unlabelled.labelled_by(part.teacher(first.alone), corpus.part(TRAIN), share)
+    linear = nbsvm(corpus, part.assumed)
+
+    def whole(trained: Trained, fitted: Fitted, assumed: int) -> Ensemble:
+        mixed = (fitted.decision, fitted.scale, linear, fitted.weight)
+        return Ensemble(trained.networks, *mixed, {"assumed": assumed})
+
+    yield "first_", whole(first, part.fitted, 0)
+    share = min(1.0, pseudo_labels / min(MOST, len(unlabelled)))
+    teacher = part.teacher(first.alone)
+    assumed = assumed_labels(teacher, corpus.part(TRAIN), unlabelled, share)
     assert assumed is not None
     second = networks.train(with_assumed(corpus, assumed), None, "pseudo-labels")
-    linear = nbsvm(corpus, part.assumed)
-    found: dict[str, Any] = {"assumed": len(assumed.texts)}
-    for prefix, trained, fitted in (
-        ("first_", first, part.fitted),
-        ("", second, fitted_with(second, part.fitted.simple)),
-    ):
-        found[f"{prefix}network"] = _right(trained.alone, judging)
-        both = Ensemble(trained.networks, fitted.decision, fitted.scale, linear, fitted.weight)
-        found[f"{prefix}classifier"] = _right(both, judging)
-    return found
+    yield "", whole(second, fitted_with(second, part.fitted.simple), len(assumed.texts))
 
 
 def with_assumed(corpus: Corpus, assumed: Assumed) -> Corpus:

@@ -33,10 +33,10 @@ def run(options: Options) -> Found:
     every = [one for of_lever in runs.values() for one in of_lever]
     done = iter(run_all(every, options.jobs, options.fresh))
     found = {lever: [next(done) for _ in of_lever] for lever, of_lever in runs.items()}
-    figures = {lever: _figures(ran, found[PLAIN]) for lever, ran in found.items()}
+    figures: dict[str, Any] = {lever: _figures(ran, found[PLAIN]) for lever, ran in found.items()}
     pseudo = found[PSEUDO]
-    figures["with NBSVM: " + PLAIN] = _share([one["first_classifier"] for one in pseudo])
-    figures["with NBSVM: " + PSEUDO] = _share([one["classifier"] for one in pseudo])
+    figures["with NBSVM: " + PLAIN] = mean_and_spread([one["first_classifier"] for one in pseudo])
+    figures["with NBSVM: " + PSEUDO] = mean_and_spread([one["classifier"] for one in pseudo])
     ran = [one for of_lever in found.values() for one in of_lever]
     return Found(figures, ran, _table(figures), conditions={"labels": LABELS})
 
@@ -50,11 +50,8 @@ def _figures(found: Sequence[dict[str, Any]], plain: Sequence[dict[str, Any]]) -
     """Return the network's accuracy, and its gain over the plain one after the same draws."""
     pairs = zip(found, plain, strict=False)
     gains = [one["network"] - other["network"] for one, other in pairs]
-    return {**_share([one["network"] for one in found]), "gain": mean_and_spread(gains)}
-
-
-def _share(values: Sequence[float]) -> dict[str, Any]:
-    return dict(mean_and_spread(values))
+    shares = mean_and_spread([one["network"] for one in found])
+    return {**shares, "gain": mean_and_spread(gains)}
 
 
 def _table(figures: dict[str, Any]) -> list[str]:

@@ -56,13 +56,13 @@ def test_no_test_review_is_read_and_none_that_judges_is_learned_from(
         read["labelled"] = {*corpus.texts}
         return SimpleNamespace(alone=None)
 
-    def unlabelled(reader: Any, texts: Any) -> Any:
-        read["unlabelled"] = {*texts}
+    def linear_part(corpus: Any, alone: Any, fit: Any, recipe: Any, mixing: bool, more: Any) -> Any:
+        read["unlabelled"] = {*more}
         raise Enough
 
     monkeypatch.setattr(_few_labels, "encoder", begun)
     monkeypatch.setattr(Networks, "train", trained)
-    monkeypatch.setattr(_few_labels, "Unlabelled", unlabelled)
+    monkeypatch.setattr(_few_labels, "fit_linear_part", linear_part)
     with pytest.raises(Enough):
         learn(classifier_levers.LABELS, 0, pseudo_labels=10)
     judging = {*_few_labels.for_settings(split).test.texts}

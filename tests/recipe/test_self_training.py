@@ -19,7 +19,7 @@ from steadfit.recipe import linear_part, self_training
 from steadfit.recipe.choices import Recipe
 from steadfit.recipe.fitted import answers_of, fit_held_out
 from steadfit.recipe.linear_part import fit_linear_part
-from steadfit.recipe.self_training import Unlabelled, surest
+from steadfit.recipe.self_training import assumed_labels, surest
 from steadfit.text.corpus import Corpus
 
 NAMES = ("neg", "pos")
@@ -41,19 +41,12 @@ class Teacher:
     """Knows the words of FIRST, and nothing of a text without them."""
 
     classes = NAMES
-    linear = None
-    weight = 1.0
-    read = 0  # texts
 
-    def mean_probabilities(self, texts: list[str]) -> np.ndarray:
-        self.read += len(texts)
+    def probabilities(self, texts: list[str]) -> np.ndarray:
         good = np.array([any(word in text for word in FIRST["pos"]) for text in texts])
         bad = np.array([any(word in text for word in FIRST["neg"]) for text in texts])
         likely = 0.5 + 0.4 * good - 0.4 * bad
         return np.column_stack([1 - likely, likely])
-
-    def finished(self, mean: np.ndarray, texts: list[str]) -> np.ndarray:
-        return mean
 
 
 @given(
@@ -83,33 +76,13 @@ def test_too_few_texts_teach_nothing_and_of_many_some_are_read(
 ) -> None:
     labelled, texts = spoken(20, 0, FIRST), spoken(300, 1, BOTH).texts
     teacher: Any = Teacher()
-    few = Unlabelled(teacher, texts[: self_training.FEWEST - 1])
-    assert few.labelled_by(teacher, labelled, 0.5) is None
-    assert Unlabelled(teacher, texts).labelled_by(teacher, labelled, 0.0) is None
-    assert teacher.read == 0
+    assert assumed_labels(teacher, labelled, texts[: self_training.FEWEST - 1], 0.5) is None
+    assert assumed_labels(teacher, labelled, texts, 0.0) is None
     monkeypatch.setattr(self_training, "MOST", 120)
-    some = Unlabelled(teacher, texts)
-    found = some.labelled_by(teacher, labelled, 0.5)
+    found = assumed_labels(teacher, labelled, texts, 0.5)
     assert found is not None
     assert len(found.texts) == len(found.labels) == 60
     assert {*found.texts} <= {*texts}
-    some.labelled_by(teacher, labelled, 0.2)
-    assert teacher.read == 120  # once, for whoever asks
-
-
-def test_where_the_linear_model_alone_predicts_no_network_reads() -> None:
-    labelled, texts = spoken(20, 0, FIRST), spoken(200, 1, BOTH).texts
-    network: Any = Teacher()
-    linear: Any = SimpleNamespace(
-        classes=NAMES,
-        linear="NBSVM",
-        weight=0.0,
-        probabilities=lambda texts: np.tile([0.2, 0.8], (len(texts), 1)),
-    )
-    found = Unlabelled(network, texts).labelled_by(linear, labelled, 1.0)
-    assert found is not None
-    assert {*found.labels} == {"pos"}
-    assert network.read == 0
 
 
 def test_a_taught_model_is_one_of_all_texts_with_a_scale_of_those_confirmed() -> None:
@@ -146,16 +119,15 @@ def split(corpus: Corpus, held_out: int) -> Corpus:
 def fitted_with(corpus: Corpus, recipe: Recipe, unlabeled: list[str], monkeypatch: Any) -> Any:
     monkeypatch.setattr(linear_part, "Ensemble", lambda *parts: Teacher())
     valid = corpus.part("valid")
-    mean, answers = Teacher().mean_probabilities(list(valid.texts)), answers_of(valid, NAMES)
+    mean, answers = Teacher().probabilities(list(valid.texts)), answers_of(valid, NAMES)
     networks: Any = SimpleNamespace(networks=(), decision=Decision(NAMES))
-    reader: Any = Teacher()
     return fit_linear_part(
         corpus,
         networks,
         lambda simple: fit_held_out(mean, simple, answers, NAMES, recipe),
         recipe,
         True,
-        Unlabelled(reader, unlabeled),
+        unlabeled,
     )
 
 
@@ -180,8 +152,8 @@ def test_what_taught_wrongly_is_not_listened_to(monkeypatch: pytest.MonkeyPatch)
     labelled = split(spoken(60, 0, FIRST), 20)
     wrong = {"neg": FIRST["pos"], "pos": FIRST["neg"]}
     monkeypatch.setattr(
-        Unlabelled,
-        "labelled_by",
+        linear_part,
+        "assumed_labels",
         lambda *_: Assumed(spoken(400, 1, wrong).texts, spoken(400, 1, wrong).labels),
     )
     part = fitted_with(labelled, Recipe(), ["unread"], monkeypatch)

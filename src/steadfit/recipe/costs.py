@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from steadfit.data.buckets import DocumentBatches
-from steadfit.data.prepare import prepare_tokens
 from steadfit.files.transfer import read_pretrained
 from steadfit.linear.nbsvm import fit_nbsvm
 from steadfit.recipe.base import AUTO, base_for
@@ -19,6 +18,7 @@ from steadfit.recipe.choices import Recipe
 from steadfit.recipe.held_out import hold_out
 from steadfit.recipe.language_model import TooLittleText, prepare_language_model
 from steadfit.recipe.network import Reading, starting_network
+from steadfit.recipe.networks import tokens_of
 from steadfit.recipe.self_training import MOST
 from steadfit.recipe.settings import ClassifierSettings
 from steadfit.recipe.work import Work
@@ -123,14 +123,7 @@ def measured(
             pass
     if base is not None:
         vocab = read_pretrained(base, backwards).saved.tokenizer.vocab
-    store, vocab = prepare_tokens(
-        corpus,
-        vocab=vocab,
-        classes=corpus.classes,
-        tokenizer=None if vocab is not None else recipe.tokenizer,
-        vocab_size=recipe.pieces,
-        cache=work.cache,
-    )
+    store, vocab = tokens_of(corpus, corpus.classes, vocab, recipe, work)
     how = recipe.classifier
     model = starting_network(Reading(store, vocab, base, sizes, backwards), how, recipe.seed)
     objective = ClassifierObjective(model.eval(), how.penalties)

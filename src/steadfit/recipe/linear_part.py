@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from steadfit.linear.model import LinearModel
 from steadfit.linear.nbsvm import fit_nbsvm
 from steadfit.recipe.choices import Recipe
 from steadfit.recipe.fitted import Fitted, answers_of
-from steadfit.recipe.self_training import Unlabelled
+from steadfit.recipe.self_training import assumed_labels
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 
 Table = NDArray[np.float64]
@@ -62,7 +62,7 @@ def fit_linear_part(
     fit: Callable[[Table | None], Fitted],
     recipe: Recipe,
     mixing: bool,
-    unlabelled: Unlabelled,
+    unlabeled: Sequence[str] = (),
 ) -> LinearPart:
     """Fit what is held out with NBSVM, and with one that was taught, if there is a teacher.
 
@@ -75,7 +75,7 @@ def fit_linear_part(
         fit: fits temperature, blend and thresholds with what a linear model says of texts held out.
         recipe: the choices.
         mixing: whether a linear model may be mixed in.
-        unlabelled: texts without labels.
+        unlabeled: texts without labels.
 
     Raises:
         NothingToCount: NBSVM always has to be mixed in, and the texts share no words.
@@ -94,12 +94,12 @@ def fit_linear_part(
     part = LinearPart(fit(baseline), baseline, None, first)
     if not mixing or part.fitted.blend is None:
         return part
-    assumed = unlabelled.labelled_by(part.teacher(networks), train, recipe.self_training)
+    assumed = assumed_labels(part.teacher(networks), train, unlabeled, recipe.self_training)
     if assumed is None:
         return part
     taught = nbsvm(train, assumed)
     found = taught.probabilities(valid.texts)
-    if worse(found, baseline, answers_of(valid, corpus.classes)):
+    if _worse(found, baseline, answers_of(valid, corpus.classes)):
         return part
     return LinearPart(fit(found), baseline, assumed, taught)
 
@@ -121,7 +121,7 @@ def mixing_allowed(corpus: Corpus, recipe: Recipe, weighed: bool) -> bool:
     )
 
 
-def worse(first: Table, second: Table, codes: NDArray[np.int64]) -> bool:
+def _worse(first: Table, second: Table, codes: NDArray[np.int64]) -> bool:
     """Tell whether the first is wrong more often, by more than the standard error of that.
 
     Log loss would tell more of few texts, but a model that was taught is less sure of what a

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from steadfit.data.buckets import DocumentBatches
 from steadfit.data.prepare import prepare_tokens
+from steadfit.data.token_store import TokenStore
 from steadfit.files.model_folder import SavedModel
 from steadfit.files.pretrained import DIRECTIONS
 from steadfit.files.transfer import read_pretrained
@@ -24,6 +25,7 @@ from steadfit.recipe.weights import class_weights_of
 from steadfit.recipe.work import Encoder, Work
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.text.tokenizer import Tokenizer
+from steadfit.text.vocab import Vocab
 from steadfit.training.history import History
 
 JUDGED = 64  # documents of a batch that is not learned from
@@ -82,14 +84,7 @@ class Networks:
         vocab = None
         if encoder.place is not None:
             vocab = read_pretrained(encoder.place, backwards).saved.tokenizer.vocab
-        store, vocab = prepare_tokens(
-            corpus,
-            vocab=vocab,
-            classes=self.classes,
-            tokenizer=None if vocab is not None else recipe.tokenizer,
-            vocab_size=recipe.pieces,
-            cache=work.cache,
-        )
+        store, vocab = tokens_of(corpus, self.classes, vocab, recipe, work)
         rows = np.arange(len(store)) if name == ALL else store.rows(TRAIN)
         counts = store.class_counts(rows, len(self.classes))
         reading = Reading(
@@ -124,6 +119,20 @@ class Networks:
         tokenizer = Tokenizer.of(vocab)
         saved = SavedModel(model.eval(), tokenizer, self.classes, backwards, metrics=figures)
         return saved, best_epochs(history) if stoppable else None
+
+
+def tokens_of(
+    corpus: Corpus, classes: tuple[str, ...], vocab: Vocab | None, recipe: Recipe, work: Work
+) -> tuple[TokenStore, Vocab]:
+    """Return labelled documents in tokens of a vocabulary, or of one that is counted for them."""
+    return prepare_tokens(
+        corpus,
+        vocab=vocab,
+        classes=classes,
+        tokenizer=None if vocab is not None else recipe.tokenizer,
+        vocab_size=recipe.pieces,
+        cache=work.cache,
+    )
 
 
 @dataclass(frozen=True)

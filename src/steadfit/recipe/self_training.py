@@ -1,4 +1,4 @@
-"""Self-training: models learn the labels that they give together to more texts.
+"""Self-training: a linear model learns the labels that network and it give to more texts.
 
 Scudder (1965); two models that see a text differently teach each other (Blum & Mitchell, 1998): the
 network reads it in order, NBSVM as a set of words and pairs of words.
@@ -7,7 +7,6 @@ network reads it in order, NBSVM as a set of words and pairs of words.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,45 +19,32 @@ FEWEST = 100  # texts without labels, from which on it is worth while
 MOST = 4_000  # texts that the networks read for it
 
 
-class Unlabelled:
-    """Texts without labels, of which networks read some, once and when they are asked for it.
+def assumed_labels(
+    teacher: Ensemble, labelled: Corpus, unlabeled: Sequence[str], share: float
+) -> Assumed | None:
+    """Return texts without labels with those that a classifier is surest of.
+
+    At most `MOST` are read, at even steps.
 
     Args:
-        networks: read them.
-        texts: of the kind that is labelled; at most `MOST` are read, at even steps.
+        teacher: gives the labels.
+        labelled: what it has learned from; says how often each class is to occur.
+        unlabeled: texts of the same kind.
+        share: of them, those with the surest labels; from 0 to 1.
+
+    Returns:
+        None where there are fewer than `FEWEST`.
     """
-
-    def __init__(self, networks: Ensemble, texts: Sequence[str]) -> None:
-        count = min(MOST, len(texts))
-        self.texts = [texts[place * len(texts) // count] for place in range(count)]
-        self._networks = networks
-
-    @cached_property
-    def _mean(self) -> NDArray[np.float64]:
-        return self._networks.mean_probabilities(self.texts)
-
-    def labelled_by(self, teacher: Ensemble, labelled: Corpus, share: float) -> Assumed | None:
-        """Return those of the texts whose labels a classifier is surest of, with these labels.
-
-        Args:
-            teacher: a classifier with the networks that read them.
-            labelled: what it has learned from; says how often each class is to occur.
-            share: of them; from 0 to 1.
-
-        Returns:
-            None where there are fewer than `FEWEST`.
-        """
-        if len(self.texts) < FEWEST or not share:
-            return None
-        alone = teacher.linear is not None and teacher.weight == 0  # nothing to be read then
-        table = (
-            teacher.probabilities(self.texts) if alone else teacher.finished(self._mean, self.texts)
-        )
-        rows = surest(table, _shares(labelled, teacher.classes), share)
-        if not len(rows):
-            return None
-        labels = [teacher.classes[code] for code in table[rows].argmax(axis=1).tolist()]
-        return Assumed([self.texts[row] for row in rows.tolist()], labels)
+    if len(unlabeled) < FEWEST or not share:
+        return None
+    count = min(MOST, len(unlabeled))
+    texts = [unlabeled[place * len(unlabeled) // count] for place in range(count)]
+    table = teacher.probabilities(texts)
+    rows = surest(table, _shares(labelled, teacher.classes), share)
+    if not len(rows):
+        return None
+    labels = [teacher.classes[code] for code in table[rows].argmax(axis=1).tolist()]
+    return Assumed([texts[row] for row in rows.tolist()], labels)
 
 
 def surest(

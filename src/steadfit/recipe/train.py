@@ -22,7 +22,6 @@ from steadfit.recipe.held_out import hold_out
 from steadfit.recipe.language_model import TooLittleText, train_language_model
 from steadfit.recipe.linear_part import fit_linear_part, mixing_allowed, nbsvm
 from steadfit.recipe.networks import ALL, HELD_OUT, Networks
-from steadfit.recipe.self_training import Unlabelled
 from steadfit.recipe.work import Encoder, Work
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.text.tokenizer import SUBWORDS
@@ -129,8 +128,7 @@ def train_ensemble(
         return fit_held_out(mean, simple, answers, classes, recipe, mixing)
 
     began = time.perf_counter()
-    unlabelled = Unlabelled(trained.alone, unlabeled)
-    part = fit_linear_part(corpus, trained.alone, fit, recipe, mixing, unlabelled)
+    part = fit_linear_part(corpus, trained.alone, fit, recipe, mixing, unlabeled)
     fitted = part.fitted
     linear = nbsvm(corpus, part.assumed) if fitted.weight < 1 else None
     seconds = trained.seconds + time.perf_counter() - began
