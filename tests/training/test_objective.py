@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from steadfit.penalties import (
     norm_stabilizer,
     temporal_activation_regularization,
 )
-from steadfit.training.objective import Objective
+from steadfit.training.evaluation import evaluate
+from steadfit.training.objective import ClassifierObjective, Objective
 from steadfit.training.penalty_terms import Penalties
 
 ALL = Penalties(alpha=2.0, beta=1.5, beta_norm=50.0)
@@ -194,3 +196,19 @@ def test_an_objective_is_one_module_so_that_it_can_be_wrapped(classifier: Any) -
     assert isinstance(objective, nn.Module)
     own = {id(p) for p in objective.parameters()}
     assert own == {id(p) for p in objective.model.parameters()}
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_judging_leaves_a_model_in_the_mode_it_was_in(classifier: Any, training: bool) -> None:
+    model = classifier(NONE).model.train(training)
+    batch = ragged([4, 9])
+
+    class OneBatch:
+        def __len__(self) -> int:
+            return 1
+
+        def epoch(self, epoch: int, start: int = 0) -> Iterator[DocumentBatch]:
+            return iter([batch])
+
+    evaluate(ClassifierObjective(model, NONE), OneBatch())
+    assert {module.training for module in model.modules()} == {training}

@@ -60,6 +60,7 @@ class LanguageModelObjective(nn.Module):
         self.model = model
         self.penalties = penalties
         self.sampled = sampled
+        self.train(model.training)  # a judge sets it back to what it was
 
     def sizes(self, batch: LMBatch) -> Sizes:
         """Return over how much this batch's means are taken."""
@@ -139,6 +140,7 @@ class ClassifierObjective(nn.Module):
         self.penalties = penalties
         loss = ClassLoss(model.n_classes, class_weights, label_smoothing, model.multi_label)
         self.loss = loss.to(device_of(model))
+        self.train(model.training)
 
     def sizes(self, batch: DocumentBatch) -> Sizes:
         """Return over how much this batch's means are taken."""
