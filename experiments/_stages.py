@@ -31,7 +31,7 @@ from steadfit.models.config import (
     AWDLSTMConfig,
 )
 from steadfit.models.language_model import LanguageModel
-from steadfit.report.norms import longest_rows, norm_curve, norm_drift
+from steadfit.report.norms import longest_rows, norms_of
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.text.tokenizer import Tokenizer
 from steadfit.text.vocab import Vocab
@@ -208,13 +208,14 @@ class ClassifierDemo:
         model = self.objective.model
         evaluation = evaluate(self.objective, self.test, plan.bf16)
         probabilities, labels = in_row_order(evaluation)
+        norms = norms_of(model, self.longest)
         return ClassifierRun(
             name,
             evaluation.accuracy,
             last.seconds,
             last.tokens_per_second,
-            norm_drift(model, self.longest).ratio,
-            norm_curve(model, self.longest),
+            norms.drift.ratio,
+            norms.curve,
             (probabilities.argmax(dim=1) == labels).tolist(),
         )
 

@@ -13,7 +13,7 @@ from steadfit.data.buckets import DocumentBatches
 from steadfit.data.token_store import TokenStore, write_store
 from steadfit.models.classifier import READING_WINDOW, TextClassifier
 from steadfit.models.config import CLASSIFIER_DEFAULTS, AWDLSTMConfig
-from steadfit.report.norms import longest_rows, norm_curve, norm_drift
+from steadfit.report.norms import longest_rows, norm_curve, norm_drift, norms_of
 
 LENGTHS = (3, READING_WINDOW, 19, 2 * READING_WINDOW + 176, 20, READING_WINDOW + 1, 47)
 
@@ -129,11 +129,35 @@ def test_a_state_that_grows_evenly_gives_the_known_curve_and_drift() -> None:
     assert norm_drift(Growing(), batches).ratio == pytest.approx((95.5 / 15.5 + 29 / 5) / 2)
 
 
+def test_curve_and_drift_of_one_reading_are_those_of_two() -> None:
+    readings = 0
+
+    class Counted(Growing):
+        def forward(self, tokens, lengths, observe):  # type: ignore[no-untyped-def]
+            nonlocal readings
+            readings += 1
+            super().forward(tokens, lengths, observe)
+
+    found = norms_of(Counted(), OneBatch(30, 5, 100))
+    assert readings == 1
+    assert found.curve == norm_curve(Growing(), OneBatch(30, 5, 100))
+    assert found.drift == norm_drift(Growing(), OneBatch(30, 5, 100))
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_the_model_is_left_in_the_mode_it_was_in(training: bool) -> None:
     model = Growing().train(training)
     norm_curve(model, OneBatch(5))
     assert model.training is training
+
+
+def test_no_documents_have_no_curve() -> None:
+    class NoBatch:
+        def epoch(self, epoch: int, start: int = 0):  # type: ignore[no-untyped-def]
+            return iter(())
+
+    with pytest.raises(DataError, match="No documents were given"):
+        norm_curve(Growing(), NoBatch())  # type: ignore[arg-type]
 
 
 def test_documents_that_are_all_too_short_are_refused_with_their_number() -> None:

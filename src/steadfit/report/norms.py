@@ -36,6 +36,13 @@ class Window(Protocol):
     def lengths(self) -> Tensor: ...
 
 
+class Norms(NamedTuple):
+    """The norm curve of some documents, and their drift."""
+
+    curve: list[float]
+    drift: NormDrift
+
+
 def norm_curve(model: nn.Module, batches: Batches) -> list[float]:
     """Return the mean ‖h_t‖₂ over the documents that still run at step t, for each t.
 
@@ -50,14 +57,8 @@ def norm_curve(model: nn.Module, batches: Batches) -> list[float]:
         DataError: there are no documents.
     """
     curve = _Curve()
-    with _reading(model) as device:
-        for batch in batches.epoch(0):
-            batch = to_device(batch, device)
-            curve.begin = 0
-            model(batch.tokens, batch.lengths, curve.add)
-    if not len(curve.sums):
-        raise DataError("No documents were given: a norm curve needs at least one.")
-    return [float(mean) for mean in curve.sums / curve.counts]
+    _read(model, batches, curve)
+    return curve.means()
 
 
 def norm_drift(model: nn.Module, batches: Batches) -> NormDrift:
@@ -74,22 +75,24 @@ def norm_drift(model: nn.Module, batches: Batches) -> NormDrift:
     Raises:
         DataError: no document has 20 tokens.
     """
-    ratios: list[float] = []
-    left_out = 0
-    with _reading(model) as device:
-        for batch in batches.epoch(0):
-            batch = to_device(batch, device)
-            tenths = _Tenths(batch.lengths.cpu())
-            model(batch.tokens, batch.lengths, tenths.add)
-            long = tenths.whole >= SHORTEST
-            ratios += (tenths.late / tenths.early)[long].tolist()
-            left_out += int((~long).sum())
-    if not ratios:
-        raise DataError(
-            f"{left_out} documents were given and none has {SHORTEST} tokens, of which a drift "
-            "can be measured. Choose longer ones, for example those of longest_rows."
-        )
-    return NormDrift(sum(ratios) / len(ratios), len(ratios), left_out)
+    drift = _Drift()
+    _read(model, batches, drift)
+    return drift.mean()
+
+
+def norms_of(model: nn.Module, batches: Batches) -> Norms:
+    """Return what `norm_curve` and `norm_drift` return, from one reading of the documents.
+
+    Args:
+        model: as for `norm_curve`.
+        batches: documents.
+
+    Raises:
+        DataError: no document has 20 tokens, or there are none.
+    """
+    curve, drift = _Curve(), _Drift()
+    _read(model, batches, curve, drift)
+    return Norms(curve.means(), drift.mean())
 
 
 def longest_rows(lengths: ArrayLike, n: int = 64) -> NDArray[np.int64]:
@@ -110,50 +113,87 @@ class _Curve:
     """Sum and count of norms for each step, over all batches."""
 
     def __init__(self) -> None:
-        self.begin = 0  # steps of this batch before the next window
-        self.sums: NDArray[np.float64] = np.zeros(0)
-        self.counts: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._sums: NDArray[np.float64] = np.zeros(0)
+        self._counts: NDArray[np.int64] = np.zeros(0, np.int64)
 
-    def add(self, window: Window) -> None:
-        norms, real = _norms(window)
-        end = self.begin + norms.shape[1]
-        longer = max(end - len(self.sums), 0)
-        self.sums = np.pad(self.sums, (0, longer))
-        self.counts = np.pad(self.counts, (0, longer))
-        self.sums[self.begin : end] += (norms * real).sum(dim=0).numpy()
-        self.counts[self.begin : end] += real.sum(dim=0).numpy()
-        self.begin = end
+    def begin(self, lengths: Tensor) -> None:
+        """Make room for a batch of documents `(documents,)`, longest first."""
+        longer = max(int(lengths[0]) - len(self._sums), 0)
+        self._sums = np.pad(self._sums, (0, longer))
+        self._counts = np.pad(self._counts, (0, longer))
+
+    def add(self, norms: Tensor, steps: Tensor, real: Tensor) -> None:
+        """Add norms `(rows, time)` of the documents that still run, at steps `(time,)`."""
+        place = steps.numpy()
+        self._sums[place] += (norms * real).sum(dim=0).numpy()
+        self._counts[place] += real.sum(dim=0).numpy()
+
+    def means(self) -> list[float]:
+        if not len(self._sums):
+            raise DataError("No documents were given: a norm curve needs at least one.")
+        return [float(mean) for mean in self._sums / self._counts]
 
 
-class _Tenths:
-    """Sums of norms over the second and the last tenth of each document of a batch."""
+class _Drift:
+    """Sums of norms over the second and the last tenth of each document, batch after batch."""
 
-    def __init__(self, lengths: Tensor) -> None:
-        # Windows come longest document first, so the first rows are always the ones that run.
-        self.whole = lengths.sort(descending=True).values
-        self.begin = 0
-        self.early = torch.zeros(len(lengths), dtype=torch.float64)
-        self.late = torch.zeros(len(lengths), dtype=torch.float64)
+    def __init__(self) -> None:
+        self._whole: list[Tensor] = []
+        self._early: list[Tensor] = []
+        self._late: list[Tensor] = []
 
-    def add(self, window: Window) -> None:
-        norms, _ = _norms(window)
-        rows, width = norms.shape
-        steps = torch.arange(self.begin, self.begin + width)
-        whole = self.whole[:rows].unsqueeze(1)
+    def begin(self, lengths: Tensor) -> None:
+        self._whole.append(lengths)
+        self._early.append(torch.zeros(len(lengths), dtype=torch.float64))
+        self._late.append(torch.zeros(len(lengths), dtype=torch.float64))
+
+    def add(self, norms: Tensor, steps: Tensor, real: Tensor) -> None:
+        rows = len(norms)
+        whole = self._whole[-1][:rows].unsqueeze(1)
         tenth = whole // 10
-        self.early[:rows] += (norms * ((steps >= tenth) & (steps < 2 * tenth))).sum(dim=1)
-        self.late[:rows] += (norms * ((steps >= whole - tenth) & (steps < whole))).sum(dim=1)
-        self.begin += width
+        early = (steps >= tenth) & (steps < 2 * tenth)
+        late = (steps >= whole - tenth) & (steps < whole)
+        self._early[-1][:rows] += (norms * early).sum(dim=1)
+        self._late[-1][:rows] += (norms * late).sum(dim=1)
+
+    def mean(self) -> NormDrift:
+        whole, early, late = (
+            torch.cat([torch.zeros(0), *some]) for some in (self._whole, self._early, self._late)
+        )
+        ratios = (late / early)[whole >= SHORTEST].tolist()
+        left_out = len(whole) - len(ratios)
+        if not ratios:
+            raise DataError(
+                f"{left_out} documents were given and none has {SHORTEST} tokens, of which a drift "
+                "can be measured. Choose longer ones, for example those of longest_rows."
+            )
+        return NormDrift(sum(ratios) / len(ratios), len(ratios), left_out)
 
 
-def _norms(window: Window) -> tuple[Tensor, Tensor]:
-    """Return norms in float64 and which of them are real, both `(rows, time)`."""
-    norms = torch.linalg.vector_norm(window.hidden.float(), dim=-1).cpu().double()
-    return norms, torch.arange(norms.shape[1]) < window.lengths.cpu().unsqueeze(1)
+def _read(model: nn.Module, batches: Batches, *readings: _Curve | _Drift) -> None:
+    """Read all documents once, and let each of `readings` see the norms."""
+    with _evaluating(model) as device:
+        for batch in batches.epoch(0):
+            batch = to_device(batch, device)
+            # Windows come longest document first, so the first rows are always those that run.
+            for one in readings:
+                one.begin(batch.lengths.cpu().sort(descending=True).values)
+            began = 0
+
+            def observe(window: Window) -> None:
+                nonlocal began
+                norms = torch.linalg.vector_norm(window.hidden.float(), dim=-1).cpu().double()
+                time = torch.arange(norms.shape[1])
+                real = time < window.lengths.cpu().unsqueeze(1)
+                for one in readings:
+                    one.add(norms, began + time, real)
+                began += len(time)
+
+            model(batch.tokens, batch.lengths, observe)
 
 
 @contextmanager
-def _reading(model: nn.Module) -> Iterator[torch.device]:
+def _evaluating(model: nn.Module) -> Iterator[torch.device]:
     was_training = model.training
     device = device_of(model)
     model.eval()
