@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from steadfit.cli import demo
 from steadfit.cli.demo_recipe import Demo, DemoSize, labelled_and_judged, texts_of_train
 from steadfit.core.errors import DataError, DiskError
 from steadfit.inference.predictor import Predictor
+from steadfit.kernels.choose import native_problem
 from steadfit.linear.nbsvm import fit_nbsvm
 from steadfit.recipe.language_model import train_language_model
 from steadfit.recipe.settings import ClassifierSettings, LanguageModelSettings
@@ -26,6 +28,7 @@ TINY = DemoSize(
     labelled_reviews=24,
     test_reviews=10,
     range_test_steps=5,
+    norm_reviews=6,
     language_model=LanguageModelSettings(epochs=1, min_freq=1),
     classifier=ClassifierSettings(steps=3, last=1.0),
     sizes={"emb_sz": 8, "n_hid": 12, "n_layers": 2},
@@ -121,6 +124,8 @@ def test_the_demo_prints_a_table_and_its_json_names_files_that_exist(
     assert len(results["figures"]) == 3
     assert all(Path(figure).stat().st_size > 5_000 for figure in results["figures"])
     assert Predictor.load(results["model_dir"]).classes == ("neg", "pos")
+    config = json.loads((Path(results["model_dir"]) / "config.json").read_text())
+    assert (config["int8"] is None) == (native_problem() is not None)  # read in evaluation mode
 
 
 def test_the_mixture_is_half_nbsvm_and_half_the_network_at_the_usual_temperature(
@@ -221,3 +226,12 @@ def test_the_sizes_of_the_demo_fit_the_reviews_there_are() -> None:
         assert isinstance(size, DemoSize)
         assert size.labelled_reviews <= size.lm_reviews <= 18_470
         assert size.test_reviews <= 4_992
+
+
+def test_reviews_of_a_size_are_no_longer_than_it_says(reviews: Path, tmp_path: Path) -> None:
+    corpus = read_folder(reviews)
+    longest = max(len(text) for text in corpus.texts) - 1
+    made = Demo(corpus, replace(TINY, longest=longest), 1, tmp_path / "out")
+    read = [*made.texts.texts, *made.labelled.texts]
+    assert max(len(text) for text in read) <= longest
+    assert len(read) == TINY.lm_reviews + TINY.labelled_reviews + TINY.test_reviews

@@ -26,7 +26,7 @@ from steadfit.recipe.language_model import train_language_model
 from steadfit.recipe.linear_part import nbsvm
 from steadfit.recipe.network import Reading, starting_network, train_network
 from steadfit.recipe.settings import ClassifierSettings, LanguageModelSettings
-from steadfit.report.norms import longest_rows, norm_curve, norm_drift
+from steadfit.report.norms import longest_rows, norms_of
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.text.tokenizer import Tokenizer
 from steadfit.training.evaluation import evaluate, in_row_order
@@ -37,7 +37,6 @@ from steadfit.training.optimizer import freeze_to
 from steadfit.training.state import FitPlan
 
 CLASSES = ("neg", "pos")
-NORM_DOCUMENTS = 64
 BETA_NORM = 50.0
 
 
@@ -50,17 +49,21 @@ class DemoSize:
         labelled_reviews: what the classifiers learn from, all of them the same.
         test_reviews: what they are judged by.
         range_test_steps: of the range test for the head's rate.
+        norm_reviews: of the test reviews, the longest, over which norms are measured.
         language_model, classifier: the numbers of their training.
         sizes: of the network that begins with nothing.
+        longest: characters; a review of more is left out. None takes all.
     """
 
     lm_reviews: int
     labelled_reviews: int
     test_reviews: int
     range_test_steps: int
+    norm_reviews: int
     language_model: LanguageModelSettings
     classifier: ClassifierSettings
     sizes: dict[str, int]
+    longest: int | None = None
 
 
 FULL = DemoSize(
@@ -68,18 +71,21 @@ FULL = DemoSize(
     labelled_reviews=1_000,
     test_reviews=2_000,
     range_test_steps=50,
+    norm_reviews=64,
     language_model=LanguageModelSettings(epochs=1, max_vocab=12_000, sampled=True),
     classifier=ClassifierSettings(steps=60, last=2.0),
     sizes={"emb_sz": 320, "n_hid": 768, "n_layers": 3},
 )
 QUICK = DemoSize(
-    lm_reviews=300,
-    labelled_reviews=150,
-    test_reviews=300,
-    range_test_steps=20,
+    lm_reviews=80,
+    labelled_reviews=48,
+    test_reviews=100,
+    range_test_steps=8,
+    norm_reviews=16,
     language_model=LanguageModelSettings(epochs=1, max_vocab=4_000),
-    classifier=ClassifierSettings(steps=8, last=1.0),
+    classifier=ClassifierSettings(steps=3, last=1.0, batch_size=16),
     sizes={"emb_sz": 100, "n_hid": 200, "n_layers": 2},
+    longest=1_000,
 )
 
 
@@ -92,8 +98,10 @@ class DemoRun(NamedTuple):
     tokens_per_second: float
     norm_drift: float
     norm_curve: list[float]
-    saved: SavedModel
     probabilities: NDArray[np.float64]  # (test reviews, classes)
+    model: TextClassifier
+    reading: Reading
+    how: ClassifierSettings
 
 
 class Mixture(NamedTuple):
@@ -136,6 +144,9 @@ class Demo:
         checkpoints: Path | None = None,
     ) -> None:
         self.size, self.seed, self.out = size, seed, out
+        if size.longest is not None:
+            short = [row for row, text in enumerate(reviews.texts) if len(text) <= size.longest]
+            reviews = reviews.select(short)
         self.texts = texts_of_train(reviews, size.lm_reviews, seed)
         self.labelled = labelled_and_judged(reviews, size.labelled_reviews, size.test_reviews, seed)
         self.history = History()
@@ -184,19 +195,20 @@ class Demo:
         evaluation = evaluate(ClassifierObjective(model, how.penalties), test, _bf16())
         probabilities, labels = in_row_order(evaluation)
         rows = reading.store.rows(VALID)
-        longest = rows[longest_rows(reading.store.lengths[rows], NORM_DOCUMENTS)]
+        longest = rows[longest_rows(reading.store.lengths[rows], self.size.norm_reviews)]
         beyond = DocumentBatches(reading.store, longest, 32, shuffle=False)
-        drift = norm_drift(model, beyond).ratio
-        accuracy = float((probabilities.argmax(dim=1) == labels).double().mean())
+        norms = norms_of(model, beyond)
         return DemoRun(
             name,
-            accuracy,
+            float((probabilities.argmax(dim=1) == labels).double().mean()),
             sum(epoch.seconds for epoch in history.epochs),
             history.epochs[-1].tokens_per_second,
-            drift,
-            norm_curve(model, beyond),
-            self._saved(model, reading, how, {"accuracy": accuracy, "norm_drift": drift}),
+            norms.drift.ratio,
+            norms.curve,
             probabilities.double().numpy(),
+            model,
+            reading,
+            how,
         )
 
     def mixed(self, run: DemoRun) -> Mixture:
@@ -216,24 +228,19 @@ class Demo:
 
     def save(self, run: DemoRun, folder: Path) -> Path:
         """Write the model folder of a run."""
-        return save_model(folder, run.saved)
-
-    def _saved(
-        self,
-        model: TextClassifier,
-        reading: Reading,
-        how: ClassifierSettings,
-        metrics: dict[str, float],
-    ) -> SavedModel:
-        rows = sample_rows(reading.store.rows(VALID).tolist(), DOCUMENTS, self.seed)
-        found = int8_deviation(model, (reading.store[row].tolist() for row in rows))
+        store = run.reading.store
+        rows = sample_rows(store.rows(VALID).tolist(), DOCUMENTS, self.seed)
+        found = int8_deviation(run.model, (store[row].tolist() for row in rows))
         details = {
             "seed": self.seed,
-            "penalties": asdict(how.penalties),
+            "penalties": asdict(run.how.penalties),
             "data": {"set": "movie reviews", "demo": asdict(self.size)},
             "int8": None if found is None else found._asdict(),
         }
-        return SavedModel(model, Tokenizer.of(reading.vocab), CLASSES, False, details, metrics)
+        metrics = {"accuracy": run.accuracy, "norm_drift": run.norm_drift}
+        tokenizer = Tokenizer.of(run.reading.vocab)
+        saved = SavedModel(run.model, tokenizer, CLASSES, False, details, metrics)
+        return save_model(folder, saved)
 
     def _reading(self, encoder: str | Path | None) -> Reading:
         """Tokenize the reviews with the encoder's vocabulary, or with one of their own."""
