@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from steadfit.core.waiting import WAITING
+
 ROOT = Path(__file__).parents[1]
 HOME = ROOT / ".cache" / "benchmarks"
 
@@ -42,7 +44,7 @@ class Side:
 
 def ours(name: str, target: str, **settings: Any) -> Side:
     """Return a side of Steadfit, in the surroundings that its command line makes."""
-    return Side(name, target, settings, variables={"OMP_WAIT_POLICY": "passive"})
+    return Side(name, target, settings, variables=WAITING)
 
 
 class Worker:
@@ -127,9 +129,9 @@ class Worker:
 def surroundings(side: Side, threads: int) -> dict[str, str]:
     """Return the environment of a side's process: its threads bounded, its caches in the project.
 
-    The waiting policy of OpenMP is what each side's user has, not what this shell says.
+    How threads wait is what each side's user has, not what this shell says.
     """
-    kept = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    kept = {name: value for name, value in os.environ.items() if name not in WAITING}
     count = str(threads)
     return {
         **kept,

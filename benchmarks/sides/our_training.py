@@ -58,7 +58,7 @@ def language_model(gate: Gate, settings: dict[str, Any]) -> None:
             AWD_LSTM,
             config=settings.get("config"),
             beta_norm=settings["beta_norm"],
-            bf16=True,
+            bf16=settings.get("bf16", True),
         )
         learn.objective.to(settings["device"])
         laps = Laps(gate, synchronizer(settings))

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from benchmarks._worker import Gate, Laps
+from steadfit.core.waiting import WAITING
 
 
 def counting(gate: Gate, settings: dict[str, Any]) -> None:
@@ -33,10 +34,10 @@ def chatting(gate: Gate, settings: dict[str, Any]) -> None:
 
 
 def surroundings(gate: Gate, settings: dict[str, Any]) -> None:
-    """Tell the waiting policy of OpenMP and the number of processors."""
+    """Tell how OpenMP is to wait, and the number of processors."""
     for _ in gate:
-        policy = os.environ.get("OMP_WAIT_POLICY")
-        gate.report(seconds=1, work=1, policy=policy, processors=len(os.sched_getaffinity(0)))
+        waiting = {name: os.environ[name] for name in WAITING if name in os.environ}
+        gate.report(seconds=1, work=1, waiting=waiting, processors=len(os.sched_getaffinity(0)))
 
 
 def failing(gate: Gate, settings: dict[str, Any]) -> None:

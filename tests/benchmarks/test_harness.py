@@ -53,14 +53,16 @@ def test_what_a_library_prints_is_no_report():
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system pins no processes")
-def test_threads_are_pinned_and_only_ours_waits_passively(monkeypatch: pytest.MonkeyPatch):
+def test_threads_are_pinned_and_only_ours_waits_as_ours(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
     task = "tests.benchmarks.fake_sides:surroundings"
-    for side, policy in ((ours("us", task), "passive"), (Side("peer", task), None)):
+    us = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"}
+    for side, waiting in ((ours("us", task), us), (Side("peer", task), {})):
         with Worker(side, 1) as worker:
             worker.prepare()
             report = worker.go()
-        assert (report["policy"], report["processors"]) == (policy, 1)
+        assert (report["waiting"], report["processors"]) == (waiting, 1)
 
 
 def test_a_failure_is_told_in_the_sides_own_words():

@@ -15,6 +15,7 @@ from steadfit.cli.training_commands import lm, lr_find
 from steadfit.cli.use_commands import evaluate, explain, predict
 from steadfit.cli.wording import as_words
 from steadfit.core.errors import SteadfitError
+from steadfit.core.waiting import wait_briefly
 
 # Commands import the heavy rooms inside, so that help and version come at once.
 app = typer.Typer(
@@ -31,10 +32,7 @@ def main() -> None:
 
     `STEADFIT_DEBUG=1` shows where it came from. An interrupt from the keyboard gives 130.
     """
-    # Threads that spin while they wait for each other at every time step of an LSTM slow training
-    # down six-fold where another program wants the same cores; sleeping costs next to nothing.
-    # OpenMP reads this once, when torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    wait_briefly(os.environ)
     try:
         app()
     except SteadfitError as error:
