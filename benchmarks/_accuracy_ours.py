@@ -97,16 +97,24 @@ class Ours:
 
     def _network_settings(self, recipe: Recipe) -> dict[str, Any]:
         """Return what decides the networks' weights, but for the directions."""
-        settings = asdict(replace(recipe, backwards=False, blend=None, self_training=0.0))
+        settings = _choices(replace(recipe, backwards=False, blend=None, self_training=0.0))
         return {**settings, "base": _base_digest(self.base)}
 
     def settings(self, labels: int) -> dict[str, Any]:
         """Return plain values: a cell computed with others is computed again."""
         recipe = self.recipe(0).for_documents(labels)
-        found: dict[str, Any] = {"recipe": asdict(recipe), "mixed": self.blend}
+        found: dict[str, Any] = {"recipe": _choices(recipe), "mixed": self.blend}
         if self.base in installed_models():
             found["base_digest"] = _base_digest(self.base)
         return found
+
+
+def _choices(recipe: Recipe) -> dict[str, Any]:
+    """Return all choices but those that were added later and are not taken: cells stay kept."""
+    found = asdict(recipe)
+    if not recipe.classifier.average_weights:
+        del found["classifier"]["average_weights"]
+    return found
 
 
 # What decides the weights of a language model; a number that is added later is none of it.

@@ -13,8 +13,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from benchmarks._accuracy_draws import Part, draw, for_settings, split_by_film
 from benchmarks._accuracy_ours import encoder
@@ -30,41 +28,9 @@ from steadfit.recipe.self_training import MOST, assumed_labels
 from steadfit.recipe.settings import ClassifierSettings
 from steadfit.recipe.work import Encoder, Work
 from steadfit.text.corpus import TRAIN, VALID, Corpus
-from steadfit.training.events import Callback
-from steadfit.training.run import Run
 
 JUDGING = 2_000  # reviews, at even steps
 QUICK_JUDGING = 60
-
-
-class Averaged(Callback):
-    """Ends a fit with the mean of its weights over the second half of its steps.
-
-    Izmailov et al. (2018), without a rate of its own: it falls to nothing there as always. Running
-    figures of batch normalisation stay those of the last step.
-    """
-
-    def on_fit_begin(self, run: Run) -> None:
-        """Forget what was added up in the fit before."""
-        self._steps = 0
-        self._sums: list[Tensor] = []
-
-    @torch.no_grad()
-    def on_step_end(self, run: Run) -> None:
-        """Add the weights up."""
-        if run.state.step <= run.steps // 2:
-            return
-        weights = _learning(run)
-        self._sums = self._sums or [torch.zeros_like(one) for one in weights]
-        for total, one in zip(self._sums, weights, strict=True):
-            total += one
-        self._steps += 1
-
-    @torch.no_grad()
-    def on_fit_end(self, run: Run) -> None:
-        """Give the model their mean."""
-        for total, one in zip(self._sums, _learning(run), strict=True):
-            one.copy_(total / self._steps)
 
 
 def learn(
@@ -81,7 +47,7 @@ def learn(
         labels: of the draw.
         number: of the draw.
         label_smoothing: of the network's loss.
-        averaged: end each phase with a mean of weights.
+        averaged: end each phase with the mean of its weights.
         pseudo_labels: train a second network, from its encoder, on so many reviews more, those of
             whose labels the first one and NBSVM together are surest (Lee, 2013).
         quick: a few reviews and a tiny network from nothing.
@@ -95,14 +61,14 @@ def learn(
     split = for_settings(every)
     judging = _some(split.test, QUICK_JUDGING if quick else JUDGING)
     recipe = _recipe(quick, number, labels)
-    recipe = replace(recipe, classifier=replace(recipe.classifier, label_smoothing=label_smoothing))
+    levers = {"label_smoothing": label_smoothing, "average_weights": averaged}
+    recipe = replace(recipe, classifier=replace(recipe.classifier, **levers))
     one = draw(split, labels, number)
     begun = Encoder(None, {}) if quick else encoder(every.train.texts, recipe, False)
-    folder = HOME / "few-labels" / f"{labels}-{number}-{label_smoothing:g}-{quick}"
-    work = Work(folder, resumable=not averaged, callbacks=[Averaged()] if averaged else [])
+    folder = HOME / "few-labels" / f"{labels}-{number}-{label_smoothing:g}-{averaged}-{quick}"
     corpus = Corpus(one.labelled.texts, one.labelled.labels)
     corpus = hold_out(corpus, recipe.held_out, recipe.seed)
-    networks = Networks(recipe, [begun], corpus.classes, work)
+    networks = Networks(recipe, [begun], corpus.classes, Work(folder))
     first = networks.train(corpus, None, HELD_OUT)
     if not pseudo_labels:
         return {"network": _right(first.alone, judging)}
@@ -180,7 +146,3 @@ def _right(classifier: Ensemble, judging: Part) -> float:
 def _some(part: Part, most: int) -> Part:
     count = min(most, len(part))
     return part.select([place * len(part) // count for place in range(count)])
-
-
-def _learning(run: Run) -> list[Tensor]:
-    return [one for one in run.model.parameters() if one.requires_grad]

@@ -29,6 +29,7 @@ _HOMES = {
     "text.subwords": ["SubwordTokenizer"],
     "text.tokenizer": ["Tokenizer"],
     "text.vocab": ["Vocab"],
+    "training.averaging": ["AverageWeights"],
     "training.callbacks": ["BestModel", "EarlyStopping"],
     "training.logs": ["CSVLog", "JSONLinesLog"],
     "training.events": ["Callback"],

@@ -218,20 +218,22 @@ def test_parameters_reach_the_part_of_the_recipe_they_are_of() -> None:
         drop_mult=0.1,
         alpha=3.0,
         label_smoothing=0.2,
+        average_weights=True,
         vocab_size=100,
         class_weight={1: 2.0},
-        early_stopping=True,
         random_state=4,
     )
     assert (made.language_model.lr, made.language_model.epochs) == (2e-3, 7)
     assert (made.classifier.lr, made.classifier.epochs, made.classifier.batch_size) == (1e-3, 5, 9)
     assert (made.classifier.drop_mult, made.classifier.label_smoothing) == (0.1, 0.2)
+    assert made.classifier.average_weights
     assert made.language_model.alpha == made.classifier.alpha == 3.0
     assert (made.language_model.max_vocab, made.pieces) == (100, recipe().pieces)
     subwords = recipe(tokenizer="subwords", vocab_size=400)
     assert subwords.pieces == 400
     assert subwords.language_model == recipe().language_model
-    assert (made.class_weight, made.patience, made.seed) == ({"1": 2.0}, 1, 4)
+    assert (made.class_weight, made.seed) == ({"1": 2.0}, 4)
+    assert recipe(early_stopping=True).patience == 1
 
 
 def test_what_is_not_given_is_the_recipes_own() -> None:
@@ -254,6 +256,8 @@ def test_what_is_not_given_is_the_recipes_own() -> None:
         ({"language_model": "base-en"}, "language_model"),
         ({"refit": "no"}, "refit is 'no'"),
         ({"calibrate": None}, "calibrate is None"),
+        ({"average_weights": "half"}, "average_weights is 'half'"),
+        ({"average_weights": True, "early_stopping": True}, "give one of them"),
         ({"lr": 0}, "lr is 0"),
         ({"lm_lr": 0.0}, "lm_lr is 0"),
         ({"sizes": "small"}, "sizes is 'small'"),

@@ -1,4 +1,4 @@
-"""What the levers for few labels learn from, by whom they are judged, and what averaging does."""
+"""What the levers for few labels learn from, and by whom they are judged."""
 
 from __future__ import annotations
 
@@ -7,34 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import torch
-from torch import nn
 
 from benchmarks._accuracy_draws import split_by_film
 from experiments import _few_labels, classifier_levers
-from experiments._few_labels import Averaged, learn
+from experiments._few_labels import learn
 from steadfit.recipe.networks import Networks
 from steadfit.recipe.work import Encoder
-
-
-def test_averaging_ends_with_the_mean_of_the_second_half_of_the_steps() -> None:
-    model = nn.Linear(2, 1)
-    model.bias.requires_grad_(False)
-    bias = model.bias.clone()
-    run: Any = SimpleNamespace(model=model, steps=5, state=SimpleNamespace(step=0))
-    averaged = Averaged()
-    for _ in range(2):  # each phase begins anew
-        seen = []
-        averaged.on_fit_begin(run)
-        for step in range(1, 6):
-            with torch.no_grad():
-                model.weight.copy_(torch.randn(1, 2))
-            run.state.step = step
-            averaged.on_step_end(run)
-            seen.append(model.weight.detach().clone())
-        averaged.on_fit_end(run)
-        torch.testing.assert_close(model.weight.detach(), torch.stack(seen[2:]).mean(0))
-        assert model.bias.equal(bias)
 
 
 class Enough(Exception):

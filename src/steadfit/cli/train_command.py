@@ -91,6 +91,10 @@ def train(
     ] = None,
     class_weight: Annotated[str | None, _choice("balanced, or none.", "none")] = None,
     label_smoothing: Annotated[float | None, _choice("0 to below 1.", "0")] = None,
+    average_weights: Annotated[
+        bool | None,
+        _choice("End each phase with the mean of its later weights.", "no-average-weights"),
+    ] = None,
     multi_label: Annotated[
         bool | None, _choice("A text may have several labels.", "by --label-separator")
     ] = None,

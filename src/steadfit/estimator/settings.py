@@ -42,6 +42,7 @@ def recipe_of(given: Mapping[str, Any], classes: Classes) -> Recipe:
         ClassifierSettings(),
         schedule=given["schedule"],
         label_smoothing=given["label_smoothing"],
+        average_weights=given["average_weights"],
         **penalties,
         **_given(given, **dict(zip(names, names, strict=True))),
     )
@@ -69,7 +70,7 @@ def recipe_of(given: Mapping[str, Any], classes: Classes) -> Recipe:
 
 def _check(given: Mapping[str, Any], classes: Classes) -> None:
     """Check what would be found out only after a long training."""
-    for name in ("language_model", "refit", "calibrate", "verbose"):
+    for name in ("language_model", "average_weights", "refit", "calibrate", "verbose"):
         if given[name] not in (True, False):
             raise DataError(f"{name} is {shown(given[name])}; accepted are True and False.")
     for name in ("lr", "lm_lr"):

@@ -57,6 +57,8 @@ class TextClassifier(Trained):
         alpha, beta, beta_norm: coefficients of AR, TAR and the norm stabilizer, of both models.
         class_weight: "balanced", or a number for each class; one that is not named counts one.
         label_smoothing: how much of a target is spread over all classes.
+        average_weights: end each phase of the classifier with the mean of its weights over the
+            second half of its steps; not together with `early_stopping`.
         multi_label: whether a text may have several labels; "auto" sees it from the labels.
         text: the columns that hold the texts, where tables or records are given; several are joined
             as "xxfld 1 ... xxfld 2 ...".
@@ -104,6 +106,7 @@ class TextClassifier(Trained):
         beta_norm: float | None = None,
         class_weight: str | Mapping[Any, float] | None = None,
         label_smoothing: float = 0.0,
+        average_weights: bool = False,
         multi_label: bool | str = "auto",
         text: str | Sequence[str] | None = None,
         held_out: float = 0.1,
@@ -137,6 +140,7 @@ class TextClassifier(Trained):
         self.beta_norm = beta_norm
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing
+        self.average_weights = average_weights
         self.multi_label = multi_label
         self.text = text
         self.held_out = held_out

@@ -84,6 +84,11 @@ class Recipe:
             raise _other("class_weight", weights, "'balanced', a number for each class, and None")
         if self.patience is not None:
             whole_number("patience", self.patience)
+            if self.classifier.average_weights:
+                raise DataError(
+                    "early_stopping and average_weights are both given, and each says with which "
+                    "weights a phase ends; give one of them."
+                )
 
     @property
     def directions(self) -> tuple[bool, ...]:

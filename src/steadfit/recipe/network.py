@@ -21,6 +21,7 @@ from steadfit.models.config import CLASSIFIER_DEFAULTS, AWDLSTMConfig
 from steadfit.recipe.rates import found_rate
 from steadfit.recipe.settings import FIND, ClassifierSettings
 from steadfit.text.vocab import Vocab
+from steadfit.training.averaging import AverageWeights
 from steadfit.training.callbacks import EarlyStopping
 from steadfit.training.devices import generator_on
 from steadfit.training.engine import fit
@@ -126,7 +127,9 @@ def train_network(
             first_epoch=len(history.epochs),
         )
         stopping = [] if patience is None else [_stopping(patience)]
-        fit(objective, train, valid, plan, history, [*stopping, *callbacks], stages=stages)
+        averaging = [AverageWeights()] if how.average_weights else []
+        every = [*stopping, *averaging, *callbacks]
+        fit(objective, train, valid, plan, history, every, stages=stages)
     freeze_to(groups, 0)
     return model
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from steadfit.core.checks import number, whole_number
+from steadfit.core.checks import number, whole_number, yes_or_no
 from steadfit.core.errors import DataError
 from steadfit.training.penalty_terms import Penalties
 
@@ -110,6 +110,7 @@ class ClassifierSettings:
         wd: weight decay.
         clip: largest norm of the gradient.
         label_smoothing: how much of a target is spread over all classes.
+        average_weights: end each phase with the mean of its weights (see `AverageWeights`).
     """
 
     schedule: str = ONE_CYCLE
@@ -127,12 +128,14 @@ class ClassifierSettings:
     epochs: int | None = None
     share: float = 1.0
     label_smoothing: float = 0.0
+    average_weights: bool = False
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
             raise DataError(
                 f"schedule is {self.schedule!r}; accepted are {' and '.join(SCHEDULES)}."
             )
+        yes_or_no("average_weights", self.average_weights)
         for name in ("batch_size", "epochs", "steps", "most_epochs"):
             if getattr(self, name) is not None:
                 whole_number(name, getattr(self, name), 1)
