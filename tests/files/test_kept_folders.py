@@ -11,8 +11,10 @@ import torch
 
 from steadfit.files.model_config import FORMAT_VERSION
 from steadfit.files.model_folder import load_model
+from steadfit.files.onnx_format import FORMAT_VERSION as ONNX_VERSION
 from steadfit.inference.ensemble_folder import FORMAT_VERSION as CLASSIFIER_VERSION
 from steadfit.inference.ensemble_folder import load_ensemble
+from steadfit.inference.onnx_reader import OnnxReader
 from steadfit.inference.predictor import Predictor
 
 # `answers.json` in each holds texts, and the probabilities that the code of then gave.
@@ -45,3 +47,19 @@ def test_a_kept_classifier_labels_as_it_did_when_it_was_written() -> None:
     answers = found.probabilities(said["texts"])
     np.testing.assert_allclose(answers, said["probabilities"], atol=1e-5)
     assert found.labels(answers) == said["labels"]
+
+
+@pytest.mark.parametrize(("numbers", "close"), [("float32", 1e-5), ("int8", 1e-3)])
+def test_a_kept_onnx_graph_answers_as_it_did_when_it_was_written(
+    numbers: str, close: float
+) -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: the extra [onnx]")
+    folder = KEPT / f"onnx-1-{numbers}"
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    assert config["format_version"] == ONNX_VERSION == 1, "keep a folder of the new one, too"
+    said = json.loads((folder / "answers.json").read_text("utf-8"))
+    found = OnnxReader.load(folder)
+    assert found.classes == ("neg", "pos")
+    np.testing.assert_allclose(
+        found.probabilities(said["texts"]), said["probabilities"], atol=close
+    )
