@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from steadfit.core.errors import FileFormatError
 from steadfit.files.model_config import FORMAT_VERSION
 from steadfit.files.model_folder import load_model
 from steadfit.files.onnx_format import FORMAT_VERSION as ONNX_VERSION
+from steadfit.files.onnx_format import read_onnx_config
 from steadfit.inference.ensemble_folder import FORMAT_VERSION as CLASSIFIER_VERSION
 from steadfit.inference.ensemble_folder import load_ensemble
 from steadfit.inference.onnx_reader import OnnxReader
@@ -63,3 +66,17 @@ def test_a_kept_onnx_graph_answers_as_it_did_when_it_was_written(
     np.testing.assert_allclose(
         found.probabilities(said["texts"]), said["probabilities"], atol=close
     )
+
+
+@pytest.mark.parametrize(
+    ("read", "kept", "format"),
+    [
+        (Predictor.load, "onnx-1-float32", "steadfit-onnx"),
+        (read_onnx_config, "format-3", "steadfit-model"),
+    ],
+)
+def test_a_folder_in_another_format_of_ours_is_called_by_its_name(
+    read: Callable[[Path], object], kept: str, format: str
+) -> None:
+    with pytest.raises(FileFormatError, match=f"is a folder in the format {format}; wanted is"):
+        read(KEPT / kept)

@@ -13,6 +13,7 @@ from steadfit.core.errors import FileFormatError
 
 MOST_BYTES = 1 << 28  # a vocabulary of a million words takes a tenth of it
 CHECKSUM = "checksum"
+OURS = "steadfit"  # so begin the names of our formats
 
 
 def read_json(path: str | Path, advice: str) -> dict[str, Any]:
@@ -53,7 +54,13 @@ def read_format(file: Path, format: str, newest: int, what: str, advice: str) ->
         FileFormatError: as `read_json`; another format, a version that is no number, or newer.
     """
     config = read_json(file, advice)
-    if config.get("format") != format:
+    given = config.get("format")
+    if given != format and isinstance(given, str) and given.startswith(OURS):
+        raise FileFormatError(
+            f"{file.parent} is a folder in the format {given}; wanted is {what}, in the format "
+            f"{format}. Give the path of such a folder."
+        )
+    if given != format:
         raise FileFormatError(f"{file} is not the configuration of {what}. {advice}")
     version: Any = config.get("format_version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
