@@ -14,6 +14,7 @@ import torch
 import steadfit
 from steadfit import (
     AWD_LSTM,
+    AverageWeights,
     BestModel,
     Corpus,
     CSVLog,
@@ -292,6 +293,8 @@ def calls(m: dict[str, Any]) -> dict[str, tuple[Call, list[Any]]]:
         beta_norm=COEFFICIENT)  # fmt: skip
     add("EarlyStopping", lambda **a: EarlyStopping(**a), patience=NATURAL, min_delta=COEFFICIENT,
         monitor=[None, 3, []])  # fmt: skip
+    add("AverageWeights", lambda **a: AverageWeights(**a),
+        share=[*NOTHING, *NUMBERS, *OTHERS, -0.1, 0, 2])  # fmt: skip
     add("BestModel", lambda **a: BestModel(**a), monitor=[None, 3, []])
     add("CSVLog", lambda **a: CSVLog(**a), path=PATH)
     add("JSONLinesLog", lambda **a: JSONLinesLog(**a), path=PATH)

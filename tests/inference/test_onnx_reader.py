@@ -149,7 +149,7 @@ def test_what_was_altered_is_refused(
         OnnxReader.load(folder)
     with pytest.raises(FileFormatError, match=r"config\.json cannot be read"):
         OnnxReader.load(tmp_path / "nothing")
-    with pytest.raises(FileFormatError, match="not the configuration of an ONNX graph"):
+    with pytest.raises(FileFormatError, match="in the format steadfit-model; wanted is an ONNX"):
         OnnxReader.load(save_model(tmp_path / "model", one))
     with pytest.raises(FileFormatError, match="not a folder of an ONNX graph"):
         save_onnx(tmp_path / "model", one)
