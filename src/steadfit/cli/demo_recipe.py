@@ -77,13 +77,13 @@ FULL = DemoSize(
     sizes={"emb_sz": 320, "n_hid": 768, "n_layers": 3},
 )
 QUICK = DemoSize(
-    lm_reviews=80,
-    labelled_reviews=48,
-    test_reviews=100,
+    lm_reviews=60,
+    labelled_reviews=32,
+    test_reviews=64,
     range_test_steps=8,
     norm_reviews=16,
     language_model=LanguageModelSettings(epochs=1, max_vocab=4_000),
-    classifier=ClassifierSettings(steps=3, last=1.0, batch_size=16),
+    classifier=ClassifierSettings(steps=2, last=1.0, batch_size=16),
     sizes={"emb_sz": 100, "n_hid": 200, "n_layers": 2},
     longest=1_000,
 )
