@@ -157,6 +157,8 @@ def test_what_ends_before_it_begins_leaves_nothing(
 ) -> None:
     words = ("train", labelled, "--config", tiny, "--out", tmp_path / "model")
     assert "schedule is 'slow'" in refused(steadfit(*words, "--schedule", "slow"))
+    message = refused(steadfit(*words, "--average-weights", "--early-stopping"))
+    assert "--early-stopping and --average-weights each say" in message
     assert not (tmp_path / "model.checkpoints").exists()
 
 

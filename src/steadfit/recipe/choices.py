@@ -86,8 +86,8 @@ class Recipe:
             whole_number("patience", self.patience)
             if self.classifier.average_weights:
                 raise DataError(
-                    "early_stopping and average_weights are both given, and each says with which "
-                    "weights a phase ends; give one of them."
+                    "early_stopping=True and average_weights=True each say with which weights a "
+                    "phase ends; give one of them."
                 )
 
     @property
