@@ -3,7 +3,7 @@
 A step of a language model, 16 rows × 70 steps through an AWD-LSTM 320/768×3, by PyTorch's layers in
 float32, whose threads wait for each other at every time step. `steadfit` waits as the command line
 lets it, `awake` as PyTorch's OpenMP does by itself, `asleep` never turns. They work in turn, first
-with the processor to themselves, then beside a program that keeps one core busy.
+alone with the processor, then beside a program that keeps one core busy.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def run(options: Options) -> Report:
     """Measure all three ways, alone and beside a busy program."""
     us = ours("steadfit", "benchmarks.sides.our_training:language_model", **SIZES)
     report = Report(conditions=SIZES)
-    for where, busy in (("alone", nullcontext()), ("beside another program", _busy())):
+    for place, busy in (("alone", nullcontext()), ("beside", _busy())):
         sides = [replace(us, name=name, variables=these) for name, these in OTHERS.items()]
         with busy:
             found = measure(
@@ -45,10 +45,9 @@ def run(options: Options) -> Report:
                 rounds=1 if options.quick else 7,
                 pieces=1 if options.quick else 3,
             )
-        report.sides.update({f"{one.name}, {where}": one.to_dict() for one in found.values()})
+        report.sides.update({f"{one.name}, {place}": one.to_dict() for one in found.values()})
         for name in OTHERS:
-            figure = f"{where.split()[0]}_to_{name}"
-            report.compare(figure, found["steadfit"], found[name])
+            report.compare(f"{place}_to_{name}", found["steadfit"], found[name])
     return report
 
 

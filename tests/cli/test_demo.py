@@ -14,8 +14,8 @@ from steadfit.cli import demo
 from steadfit.cli.demo_recipe import Demo, DemoSize, labelled_and_judged, texts_of_train
 from steadfit.core.errors import DataError, DiskError
 from steadfit.inference.predictor import Predictor
-from steadfit.kernels.choose import native_problem
 from steadfit.linear.nbsvm import fit_nbsvm
+from steadfit.models.int8 import int8_problem
 from steadfit.recipe.language_model import train_language_model
 from steadfit.recipe.settings import ClassifierSettings, LanguageModelSettings
 from steadfit.text.corpus import TRAIN, VALID, Corpus
@@ -125,7 +125,7 @@ def test_the_demo_prints_a_table_and_its_json_names_files_that_exist(
     assert all(Path(figure).stat().st_size > 5_000 for figure in results["figures"])
     assert Predictor.load(results["model_dir"]).classes == ("neg", "pos")
     config = json.loads((Path(results["model_dir"]) / "config.json").read_text())
-    assert (config["int8"] is None) == (native_problem() is not None)  # read in evaluation mode
+    assert (config["int8"] is None) == (int8_problem() is not None)  # read in evaluation mode
 
 
 def test_the_mixture_is_half_nbsvm_and_half_the_network_at_the_usual_temperature(

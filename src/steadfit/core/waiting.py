@@ -15,7 +15,7 @@ def wait_briefly(environment: MutableMapping[str, str]) -> None:
 
     Threads of an LSTM wait for each other at every time step. Where they stay awake, as by default,
     they take cores from other programs and so from the thread they wait for; where they sleep at
-    once, waking them takes as long as the work. `python -m benchmarks waiting` measures both.
+    once, waking them takes time at every step. `python -m benchmarks waiting` measures both.
 
     Args:
         environment: variables of the process. OpenMP reads them once, when torch is imported.
