@@ -17,6 +17,7 @@ import numpy as np
 from benchmarks._accuracy_draws import Part, draw, for_settings, split_by_film
 from benchmarks._accuracy_ours import encoder
 from experiments._runs import HOME
+from experiments._unlabelled import train_beside
 from steadfit.inference.ensemble import Ensemble
 from steadfit.linear.fit import Assumed
 from steadfit.recipe.choices import Recipe
@@ -38,6 +39,7 @@ def learn(
     number: int,
     label_smoothing: float = 0.0,
     averaged: bool = False,
+    unlabelled: str | None = None,
     pseudo_labels: int = 0,
     quick: bool = False,
 ) -> dict[str, Any]:
@@ -48,14 +50,15 @@ def learn(
         number: of the draw.
         label_smoothing: of the network's loss.
         averaged: end each phase with the mean of its weights.
+        unlabelled: a loss of reviews without labels beside (see `experiments._unlabelled.TERMS`).
         pseudo_labels: train a second network, from its encoder, on so many reviews more, those of
             whose labels the first one and NBSVM together are surest (Lee, 2013).
         quick: a few reviews and a tiny network from nothing.
 
     Returns:
-        Shares of right answers: `network`; with pseudo-labels, of which NBSVM is a teacher,
-        `classifier` too, which has it mixed in, and both of the first network, `first_...`; and
-        how many pseudo-labels were learned, `assumed`.
+        Shares of right answers: `network`, and `classifier`, which has NBSVM mixed in. With
+        pseudo-labels both of the first network too, `first_...`, and how many pseudo-labels were
+        learned, `assumed`.
     """
     every = split_by_film()
     split = for_settings(every)
@@ -64,20 +67,21 @@ def learn(
     levers = {"label_smoothing": label_smoothing, "average_weights": averaged}
     recipe = replace(recipe, classifier=replace(recipe.classifier, **levers))
     one = draw(split, labels, number)
+    texts = one.unlabelled[: 200 if quick else None]
     begun = Encoder(None, {}) if quick else encoder(every.train.texts, recipe, False)
-    folder = HOME / "few-labels" / f"{labels}-{number}-{label_smoothing:g}-{averaged}-{quick}"
+    named = f"{labels}-{number}-{label_smoothing:g}-{averaged}-{unlabelled}-{quick}"
     corpus = Corpus(one.labelled.texts, one.labelled.labels)
     corpus = hold_out(corpus, recipe.held_out, recipe.seed)
-    networks = Networks(recipe, [begun], corpus.classes, Work(folder))
+    networks = Networks(recipe, [begun], corpus.classes, Work(HOME / "few-labels" / named))
+    if unlabelled is not None:
+        networks = replace(networks, learn=partial(train_beside, unlabelled, texts))
     first = networks.train(corpus, None, HELD_OUT)
-    if not pseudo_labels:
-        return {"network": _right(first.alone, judging)}
-    unlabelled = one.unlabelled[: 200 if quick else None]
     found: dict[str, Any] = {}
-    for prefix, ensemble in _taught(corpus, networks, first, unlabelled, pseudo_labels):
+    for prefix, ensemble in _taught(corpus, networks, first, texts, pseudo_labels):
         found[f"{prefix}network"] = _right(replace(ensemble, linear=None, weight=1.0), judging)
         found[f"{prefix}classifier"] = _right(ensemble, judging)
-        found["assumed"] = ensemble.details.get("assumed", 0)
+        if pseudo_labels:
+            found["assumed"] = ensemble.details["assumed"]
     return found
 
 
@@ -105,7 +109,9 @@ def _taught(
         mixed = (fitted.decision, fitted.scale, linear, fitted.weight)
         return Ensemble(trained.networks, *mixed, {"assumed": assumed})
 
-    yield "first_", whole(first, part.fitted, 0)
+    yield "first_" if pseudo_labels else "", whole(first, part.fitted, 0)
+    if not pseudo_labels:
+        return
     share = min(1.0, pseudo_labels / min(MOST, len(unlabelled)))
     teacher = part.teacher(first.alone)
     assumed = assumed_labels(teacher, corpus.part(TRAIN), unlabelled, share)

@@ -65,7 +65,7 @@ def test_a_second_network_learns_assumed_labels_and_is_judged_beside_the_first(
     monkeypatch.setattr(Networks, "train", seen)
     plain = learn(100, 1, quick=True)
     both = learn(100, 1, pseudo_labels=50, quick=True)
-    assert plain == {"network": both["first_network"]}
+    assert plain == {kind: both[f"first_{kind}"] for kind in ("network", "classifier")}
     assert both.keys() == {
         f"{which}{kind}" for which in ("first_", "") for kind in ("network", "classifier")
     } | {"assumed"}
@@ -78,8 +78,11 @@ def test_a_second_network_learns_assumed_labels_and_is_judged_beside_the_first(
 
 
 def test_gains_are_over_the_same_draw() -> None:
-    found, plain = [{"network": 0.8}, {"network": 0.6}], [{"network": 0.7}, {"network": 0.8}]
+    found = [{"network": 0.8, "classifier": 0.9}, {"network": 0.6, "classifier": 0.9}]
+    plain = [{"network": 0.7, "classifier": 0.8}, {"network": 0.8, "classifier": 0.7}]
     figures = classifier_levers._figures(found, plain)
-    assert figures["mean"] == pytest.approx(0.7)
-    assert figures["gain"] == {"mean": -0.05, "sd": 0.2121, "n": 2}
-    assert classifier_levers._figures(found[:1], plain)["gain"]["mean"] == pytest.approx(0.1)
+    assert figures["network"]["mean"] == pytest.approx(0.7)
+    assert figures["network"]["gain"] == {"mean": -0.05, "sd": 0.2121, "n": 2}
+    assert figures["classifier"]["gain"] == {"mean": 0.15, "sd": 0.0707, "n": 2}
+    first = classifier_levers._figures(found[:1], plain)
+    assert first["network"]["gain"]["mean"] == pytest.approx(0.1)

@@ -19,12 +19,13 @@ from steadfit.kernels.precision import has_fast_bf16
 from steadfit.models.classifier import TextClassifier
 from steadfit.models.config import CLASSIFIER_DEFAULTS, AWDLSTMConfig
 from steadfit.recipe.rates import found_rate
-from steadfit.recipe.settings import FIND, ClassifierSettings
+from steadfit.recipe.settings import FIND, ClassifierSettings, Phase
 from steadfit.text.vocab import Vocab
 from steadfit.training.averaging import AverageWeights
 from steadfit.training.callbacks import EarlyStopping
 from steadfit.training.devices import generator_on
 from steadfit.training.engine import fit
+from steadfit.training.evaluation import Batches
 from steadfit.training.events import Callback
 from steadfit.training.history import History
 from steadfit.training.objective import ClassifierObjective
@@ -105,33 +106,62 @@ def train_network(
         weights=reading.weights,
     )
     stages = None if checkpoints is None else Stages(checkpoints)
-    bf16 = has_fast_bf16(torch.device("cpu"))
     groups = model.layer_groups()
     if how.lr == FIND:
         freeze_to(groups, -1)
-        plan = FitPlan(1, 1.0, wd=how.wd, clip=how.clip, bf16=bf16, seed=seed)
+        plan = FitPlan(1, 1.0, wd=how.wd, clip=how.clip, bf16=_in_bf16(), seed=seed)
         how = replace(how, lr=found_rate(objective, train, plan, ClassifierSettings.lr))
     phases = how.phases(documents, len(groups))[-1 if further else 0 :]
     if epochs is not None:
         phases = [one._replace(epochs=n) for one, n in zip(phases, epochs, strict=True)]
     for stage, phase in enumerate(phases):
-        freeze_to(groups, phase.unfrozen)
-        plan = FitPlan(
-            phase.epochs,
-            phase.lr,
-            wd=how.wd,
-            clip=how.clip,
-            bf16=bf16,
-            seed=seed,
-            stage=stage,
-            first_epoch=len(history.epochs),
+        listening = [*([] if patience is None else [_stopping(patience)]), *callbacks]
+        train_phase(
+            objective, train, phase, stage, how, history, seed, valid, listening, stages=stages
         )
-        stopping = [] if patience is None else [_stopping(patience)]
-        averaging = [AverageWeights()] if how.average_weights else []
-        every = [*stopping, *averaging, *callbacks]
-        fit(objective, train, valid, plan, history, every, stages=stages)
     freeze_to(groups, 0)
     return model
+
+
+def train_phase(
+    objective: ClassifierObjective,
+    train: Batches,
+    phase: Phase,
+    stage: int,
+    how: ClassifierSettings,
+    history: History,
+    seed: int = 0,
+    valid: Batches | None = None,
+    callbacks: Sequence[Callback] = (),
+    stages: Stages | None = None,
+) -> None:
+    """Fit the layer groups of one phase, in place.
+
+    Args:
+        objective: what is minimised.
+        train: to learn from.
+        phase: which groups, how long and how fast.
+        stage: number of the phase.
+        how: the other numbers.
+        history: gets the epochs; those it has count as read before.
+        seed: of masks.
+        valid: judged after each epoch.
+        callbacks: of the fit.
+        stages: keep what is needed to go on.
+    """
+    freeze_to(objective.model.layer_groups(), phase.unfrozen)
+    plan = FitPlan(
+        phase.epochs,
+        phase.lr,
+        wd=how.wd,
+        clip=how.clip,
+        bf16=_in_bf16(),
+        seed=seed,
+        stage=stage,
+        first_epoch=len(history.epochs),
+    )
+    averaging = [AverageWeights()] if how.average_weights else []
+    fit(objective, train, valid, plan, history, [*averaging, *callbacks], stages=stages)
 
 
 def starting_network(reading: Reading, how: ClassifierSettings, seed: int) -> TextClassifier:
@@ -152,6 +182,10 @@ def starting_network(reading: Reading, how: ClassifierSettings, seed: int) -> Te
     if start is not None:
         load_encoder(model.encoder, reading.vocab, start, reading.backwards)
     return model
+
+
+def _in_bf16() -> bool:
+    return has_fast_bf16(torch.device("cpu"))
 
 
 def _stopping(patience: int) -> EarlyStopping:

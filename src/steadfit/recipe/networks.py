@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -41,12 +41,14 @@ class Networks:
         encoders: one for each of `recipe.directions`.
         classes: names of the classes.
         work: where to work.
+        learn: what trains each network, called as `train_network`.
     """
 
     recipe: Recipe
     encoders: Sequence[Encoder]
     classes: tuple[str, ...]
     work: Work
+    learn: Callable[..., TextClassifier] = train_network
 
     def train(
         self,
@@ -103,7 +105,7 @@ class Networks:
                 store, store.rows(VALID), JUDGED, shuffle=False, backwards=backwards
             )
         history = History()
-        model = train_network(
+        model = self.learn(
             reading,
             rows,
             recipe.classifier,
