@@ -6,31 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import pytest
 import torch
 from sklearn.exceptions import NotFittedError
 
-from steadfit.core.errors import DataError, FileFormatError
+from steadfit.core.errors import DataError
 from steadfit.estimator.text_classifier import TextClassifier
 from steadfit.training import engine
 from tests.estimator.made_up import sentences, tiny
 
 TEXTS, LABELS = sentences(60, 0)
 NEW, NEW_LABELS = sentences(30, 1)
-
-
-@pytest.fixture(scope="module")
-def fitted() -> TextClassifier:
-    model = tiny(language_model=True, epochs=8, backwards="both", batch_size=8)
-    return model.fit(TEXTS, LABELS, unlabeled=sentences(40, 2)[0])
-
-
-@pytest.fixture(scope="module")
-def plain() -> TextClassifier:
-    """The networks alone: no linear model, no temperature."""
-    return tiny(blend=None, calibrate=False).fit(TEXTS, LABELS)
 
 
 def test_labels_follow_the_words_that_tell_them(fitted: TextClassifier) -> None:
@@ -130,16 +117,6 @@ def test_without_a_folder_an_interruption_says_that_nothing_is_kept(
     assert "with checkpoint_dir='FOLDER' the same call goes on" in capsys.readouterr().err
 
 
-def test_a_folder_of_a_newer_format_is_refused_in_one_line(
-    plain: TextClassifier, tmp_path: Path
-) -> None:
-    folder = plain.save_pretrained(tmp_path / "model")
-    config = json.loads((folder / "classifier.json").read_text("utf-8"))
-    (folder / "classifier.json").write_text(json.dumps({**config, "format_version": 99}), "utf-8")
-    with pytest.raises(FileFormatError, match=r"in format 99, newer .* Install a newer Steadfit\."):
-        TextClassifier.from_pretrained(folder)
-
-
 def test_vectors_are_last_largest_and_mean_output(plain: TextClassifier) -> None:
     vectors = plain.encode(NEW[:3])
     (saved,) = plain.ensemble_.networks
@@ -158,53 +135,6 @@ def test_vectors_of_two_directions_stand_side_by_side(fitted: TextClassifier) ->
 
 def plain_width(model: TextClassifier) -> int:
     return model.ensemble_.networks[0].model.encoder.units
-
-
-def test_a_folder_keeps_it_to_the_bit(fitted: TextClassifier, tmp_path: Path) -> None:
-    folder = fitted.save_pretrained(tmp_path / "model")
-    read = TextClassifier.from_pretrained(folder)
-    assert (read.predict_proba(NEW) == fitted.predict_proba(NEW)).all()
-    assert read.get_params() == fitted.get_params()
-    assert read.report_ == fitted.report_
-    with pytest.raises(ValueError, match="exists already"):
-        fitted.save_pretrained(tmp_path / "model")
-    assert not [file for file in folder.rglob("*") if file.suffix in (".pkl", ".pickle", ".joblib")]
-
-
-def test_one_network_of_it_can_be_read_too(fitted: TextClassifier, tmp_path: Path) -> None:
-    folder = fitted.save_pretrained(tmp_path / "model")
-    alone = TextClassifier.from_pretrained(folder / "backward")
-    assert alone.classes_.tolist() == ["neg", "pos"]
-    assert [one.backwards for one in alone.ensemble_.networks] == [True]
-    assert (alone.encode(NEW) == fitted.encode(NEW)[:, 24:]).all()
-
-
-def test_a_language_models_folder_gives_a_classifier_to_be_fitted(tmp_path: Path) -> None:
-    tiny(language_model=True, checkpoint_dir=tmp_path).fit(TEXTS, LABELS)
-    found = TextClassifier.from_pretrained(tmp_path / "language-model-forward")
-    with pytest.raises(NotFittedError):
-        found.predict(NEW)
-    found.set_params(language_model=False, schedule="one-cycle", epochs=1)
-    assert found.fit(TEXTS, LABELS).encode(NEW[:1]).shape == (1, 24)
-
-
-def test_processes_hand_it_to_each_other(plain: TextClassifier, tmp_path: Path) -> None:
-    joblib.dump(plain, tmp_path / "model.joblib")
-    read = joblib.load(tmp_path / "model.joblib")
-    assert (read.predict_proba(NEW) == plain.predict_proba(NEW)).all()
-
-
-@pytest.mark.parametrize("values", [[10, 2], [True, False], [1.0, 0.0]])
-def test_labels_come_back_as_they_were_given(values: list[Any], tmp_path: Path) -> None:
-    labels = [values[name == "neg"] for name in LABELS]
-    model = tiny().fit(TEXTS, labels)
-    assert model.classes_.tolist() == sorted(values)
-    read = TextClassifier.from_pretrained(model.save_pretrained(tmp_path / "model"))
-    for one in (model, read):
-        predicted = one.predict(NEW).tolist()
-        assert {type(label) for label in predicted} == {type(values[0])}
-        assert set(predicted) <= set(values)
-        assert one.score(NEW, [values[name == "neg"] for name in NEW_LABELS]) > 0.7
 
 
 def test_a_text_may_have_several_labels() -> None:

@@ -77,14 +77,14 @@ def as_bytes(ensemble: Ensemble) -> dict[str, bytes]:
         return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
 
 
-def from_bytes(files: Mapping[str, bytes]) -> Ensemble:
-    """Return the ensemble that `as_bytes` gave."""
+def from_bytes(files: Mapping[str, bytes], engine: str = "auto") -> Ensemble:
+    """Return the ensemble that `as_bytes` gave, which is to read by an engine."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
         for name, content in files.items():
             file = Path(place, "model", name)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
-        return load_ensemble(Path(place, "model"))
+        return load_ensemble(Path(place, "model"), engine)
 
 
 def _is_json(value: Any) -> bool:

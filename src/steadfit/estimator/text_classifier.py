@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from steadfit.core.checks import a_path
 from steadfit.core.console import quiet
+from steadfit.core.errors import DataError
 from steadfit.estimator.classes import Classes
 from steadfit.estimator.data import fit_data
 from steadfit.estimator.kept import found_folder, kept_classes, kept_parameters, with_parameters
@@ -217,7 +218,7 @@ class TextClassifier(Trained):
         return self._take(made, self._classes, time.monotonic() - began)
 
     @classmethod
-    def from_pretrained(cls, source: str | Path) -> TextClassifier:
+    def from_pretrained(cls, source: str | Path, engine: str = "auto") -> TextClassifier:
         """Return what `save_pretrained` wrote, ready to predict.
 
         A classifier's model folder will do too. A language model's folder or name gives an
@@ -225,16 +226,25 @@ class TextClassifier(Trained):
 
         Args:
             source: a path, or the name of an installed model.
+            engine: in which numbers a classifier reads: "auto" (bfloat16 where the processor is
+                fast at it, else float32), "float32", "bf16" or "int8". A copy by pickle keeps it.
 
         Raises:
             FileFormatError: no such folder, or an incomplete, damaged or newer one.
+            DataError: that engine cannot run here, or is given for a language model, which has
+                nothing to read by it yet.
         """
         folder = found_folder(source)
         if not is_ensemble(folder):
             found = read_pretrained(folder).saved
             if found.kind != "classifier":
+                if engine != "auto":
+                    raise DataError(
+                        f"engine={engine!r} was given, but {source} is a {found.kind}, which is "
+                        "still to be trained to a classifier. Leave engine out."
+                    )
                 return cls(pretrained=source, backwards=found.backwards)
-        ensemble = load_ensemble(folder)
+        ensemble = load_ensemble(folder, engine)
         made = cls(**kept_parameters(ensemble, set(cls().get_params())))
         return made._keep(ensemble, kept_classes(ensemble))
 

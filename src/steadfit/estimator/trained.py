@@ -140,12 +140,16 @@ class Trained(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
         if "ensemble_" in state:
+            state["_engine"] = state["ensemble_"].engine
             state["ensemble_"] = as_bytes(state["ensemble_"])
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        files = state.get("ensemble_")
-        super().__setstate__({**state, **({"ensemble_": from_bytes(files)} if files else {})})
+        state = dict(state)
+        engine = state.pop("_engine", "auto")  # pickles of before have none
+        if files := state.get("ensemble_"):
+            state["ensemble_"] = from_bytes(files, engine)
+        super().__setstate__(state)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

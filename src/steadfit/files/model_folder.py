@@ -148,8 +148,7 @@ def load_model(folder: str | Path, kind: Kind | None = None) -> SavedModel:
         )
     if not (folder / "config.json").is_file():
         raise FileFormatError(
-            f"{folder} is not a Steadfit model folder: it has no config.json. Give the path of a "
-            "folder that export, save_encoder or save wrote."
+            f"{folder} is not a Steadfit model folder: it has no config.json. {_instead(folder)}"
         )
     refuse_pickles(folder)
     config = read_config(folder / "config.json", kind)
@@ -172,6 +171,18 @@ def load_model(folder: str | Path, kind: Kind | None = None) -> SavedModel:
         config.get("backwards", False),
         {name: value for name, value in config.items() if name not in _OURS},
         _read_metrics(folder / "metrics.json", config),
+    )
+
+
+def _instead(folder: Path) -> str:
+    """Return what to do with a folder that is no model's."""
+    inside = sorted(file.parent.name for file in folder.glob("*/config.json"))
+    if not inside:
+        return "Give the path of a folder that export, save_encoder or save wrote."
+    return (
+        f"Such folders are inside it: {', '.join(inside)}. Give the path of one of them; or, if "
+        "they make up a classifier of the recipe, read that as a whole with "
+        "TextClassifier.from_pretrained or load_ensemble."
     )
 
 
