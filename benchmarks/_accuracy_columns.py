@@ -28,13 +28,14 @@ class Column:
     """A way to learn from a draw.
 
     Attributes:
-        name: in tables.
+        name: of its cells.
         train: learns.
         settings: plain JSON values; what was computed with others is computed again.
         settings_of: the same for a number of labels, where they depend on it.
         labels: the numbers of labels it is trained with; None for every row.
         quick: whether `--quick` has time for it.
         ours: whether it is a network of Steadfit's.
+        title: in tables, where that is not the name.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Column:
     labels: Sequence[int] | None = None
     quick: bool = False
     ours: bool = False
+    title: str = ""
 
 
 def majority(draw: Draw, options: Options) -> Trained:

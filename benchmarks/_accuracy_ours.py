@@ -174,10 +174,18 @@ def _digest(*values: Any) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
+_OWN = "base-en + own language model"
+_BOTH = "base-en + own language models of both directions"
+_TITLES = {
+    "the same + norm stabilizer": f"{_OWN} + norm stabilizer",
+    "the same + NBSVM": f"{_OWN} + NBSVM (the default)",
+    "forward + backward": _BOTH,
+    "blend": f"{_BOTH} + NBSVM",
+}
 _WAYS = {
     "from scratch": Ours(base=None, own=False),
     "base-en": Ours(own=False),
-    "base-en + own language model": Ours(),
+    _OWN: Ours(),
     "the same + norm stabilizer": Ours(changes={"beta_norm": 50.0}),
     "the same + NBSVM": Ours(blend=True),
     "forward + backward": Ours(backwards=BOTH),
@@ -191,6 +199,7 @@ OURS = [
         labels=[1_000] if way.changes else None,
         quick=name == "base-en",
         ours=True,
+        title=_TITLES.get(name, ""),
     )
     for name, way in _WAYS.items()
 ]

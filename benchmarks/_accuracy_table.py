@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks._accuracy_cells import Cell, labels_of
@@ -34,34 +34,38 @@ def rows_of(cells: Sequence[Cell], answers: Sequence[str]) -> list[Row]:
     return [_row(group, baseline, answers) for group in together.values()]
 
 
-def page(rows: Sequence[Row], everything: int) -> str:
+def page(rows: Sequence[Row], everything: int, titles: Mapping[str, str]) -> str:
     """Return the rows as two tables: accuracies, and what they cost.
 
     Args:
         rows: as `rows_of` returns them.
         everything: the number of labels when none is left out.
+        titles: of the columns by their names, in the order in which they are to come.
     """
     labels = list(dict.fromkeys(row["labels"] for row in rows))
-    names = list(dict.fromkeys(row["name"] for row in rows))
+    place = {name: number for number, name in enumerate(titles)}
+    rows = sorted(rows, key=lambda row: (labels.index(row["labels"]), place[row["name"]]))
+    names = sorted({row["name"] for row in rows}, key=place.__getitem__)
     found = {(row["name"], row["labels"]): row for row in rows}
     heads = [_head(count, everything) for count in labels]
     most = {count: max(row["draws"] for row in rows if row["labels"] == count) for count in labels}
     lines = _table(
         ["", *heads],
         [
-            [name, *(_accuracy(found.get((name, count)), most[count]) for count in labels)]
+            [titles[name], *(_accuracy(found.get((name, count)), most[count]) for count in labels)]
             for name in names
         ],
     )
     lines += [
         "",
-        "Percent of the test reviews, 95 % interval behind; of several draws the mean, ± their "
-        "standard deviation.",
+        "Percent of the test reviews; of several draws the mean, ± their standard deviation. The "
+        "interval of 95 % behind it is that of so many test reviews, and says nothing of draws. A "
+        "line stands where nothing was computed.",
         "",
     ]
     lines += _table(
         ["", "labels", f"less {BASELINE} (McNemar's p)", "training", "size", "documents/s"],
-        [[row["name"], _head(row["labels"], everything), *_cost(row)] for row in rows],
+        [[titles[row["name"]], _head(row["labels"], everything), *_cost(row)] for row in rows],
     )
     lines += [
         "",
@@ -124,7 +128,7 @@ def _head(labels: int, everything: int) -> str:
 
 def _accuracy(row: Row | None, draws: int) -> str:
     if row is None:
-        return ""
+        return "–"
     spread = f" ± {100 * row['spread']:.1f}" if row["draws"] > 1 else ""
     fewer = f", {row['draws']} of {draws} draws" if row["draws"] < draws else ""
     interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"

@@ -55,7 +55,8 @@ def run(options: Options) -> Report:
         "test_labels": bits(split.test.labels),
         "cells": cells,
     }
-    report.page = page(rows, len(split.train))
+    titles = {column.name: column.title or column.name for column in COLUMNS}
+    report.page = page(rows, len(split.train), titles)
     return report
 
 

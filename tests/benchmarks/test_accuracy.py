@@ -163,17 +163,22 @@ def test_the_page_has_a_line_for_each_column_and_a_place_for_each_number_of_labe
     plan = (accuracy.Rows(None, 1), accuracy.Rows(100, 2))
     columns = [Spy(20).column("NBSVM"), Spy(4).column("net", labels=(100,))]
     rows = rows_of(accuracy.fill(columns, split, plan, QUICK), split.test.labels)
-    lines = page(rows, len(split.train)).splitlines()
+    titles = {"net": "a network", "NBSVM": "NBSVM"}
+    lines = page(rows, len(split.train), titles).splitlines()
     assert lines[0] == "|  | all 1,200 | 100 |"
-    assert lines[3] == "| net |  | 96.0 ± 0.0 (90.2 to 98.4) |"
-    assert any(line.startswith("| net | 100 | +16.0 (3.1e-05, 3.1e-05) | 2.0 s") for line in lines)
+    assert lines[2] == "| a network | – | 96.0 ± 0.0 (90.2 to 98.4) |"
+    assert lines[3].startswith("| NBSVM | ")
+    assert any(
+        line.startswith("| a network | 100 | +16.0 (3.1e-05, 3.1e-05) | 2.0 s") for line in lines
+    )
 
 
 def test_the_page_says_where_draws_are_missing(split: Split):
     full, part = Spy(20).column("NBSVM"), Spy(10).column("net")
     cells = accuracy.fill([full], split, (accuracy.Rows(100, 3),), QUICK)
     cells += accuracy.fill([part], split, (accuracy.Rows(100, 2),), QUICK)
-    lines = page(rows_of(cells, split.test.labels), len(split.train)).splitlines()
+    titles = {"NBSVM": "NBSVM", "net": "net"}
+    lines = page(rows_of(cells, split.test.labels), len(split.train), titles).splitlines()
     assert lines[2] == "| NBSVM | 80.0 ± 0.0 (71.1 to 86.7) |"
     assert lines[3] == "| net | 90.0 ± 0.0 (82.6 to 94.5, 2 of 3 draws) |"
 
