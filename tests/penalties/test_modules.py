@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -75,6 +76,8 @@ def test_a_warm_up_rises_in_a_line_and_stays() -> None:
     schedule = warm_up(50.0, steps=4)
     assert [schedule(step) for step in (0, 1, 2, 3, 4, 5, 1000)] == [0, 12.5, 25, 37.5, 50, 50, 50]
     assert warm_up(0.1, 3)(3) == 0.1
+    again = pickle.loads(pickle.dumps(NormStabilizer(schedule)))
+    assert again.coefficient(2) == schedule(2)
 
 
 @pytest.mark.parametrize("steps", [0, -1, 2.0, True, None])

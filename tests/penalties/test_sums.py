@@ -150,3 +150,37 @@ def test_states_before_that_do_not_fit_are_refused(
 def test_lengths_of_windows_run_from_zero(sums: Callable[..., Sums]) -> None:
     with pytest.raises(ValueError, match=r"from -1 to 3.*from 0 to time = 3"):
         sums(states(2, 3, 4), torch.tensor([-1, 3]))
+
+
+def test_padding_before_a_window_has_no_influence_even_where_it_holds_nan() -> None:
+    whole = states(2, 7, 3)
+    lengths = torch.tensor([7, 2])
+    expected = norm_stabilizer(whole.requires_grad_(), 1.0, lengths)
+    wanted = gradient(expected, whole)
+    spoiled = whole.detach().clone()
+    spoiled[1, 2:] = float("nan")
+    spoiled.requires_grad_()
+    first, second = spoiled[:, :4], spoiled[:, 4:]
+    initial = spoiled[:, 3]
+    parts = norm_sums(first, torch.tensor([4, 2])) + norm_sums(
+        second, torch.tensor([3, 0]), initial=initial
+    )
+    found = parts.over_rows().mean()
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(gradient(found, spoiled), wanted)
+
+
+def test_sums_of_other_rows_are_not_spread_over_all() -> None:
+    h = states(3, 6, 2)
+    left = norm_sums(h[:1, 3:], initial=h[:1, 2])
+    with pytest.raises(ValueError, match=r"\(3,\) and \(1,\) are no parts of one whole"):
+        norm_sums(h[:, :3]) + left
+    with pytest.raises(ValueError, match="no parts of one whole"):
+        norm_sums(h) + norm_sums(h).over_rows()
+
+
+def test_which_rows_have_a_state_before_may_be_told_from_another_device() -> None:
+    h = states(2, 3, 4).to("meta")
+    known = torch.tensor([True, False])
+    for sums in (norm_sums, temporal_sums):
+        assert sums(h, initial=h[:, 0], has_initial=known).total.device.type == "meta"

@@ -139,3 +139,25 @@ def test_the_last_states_alone_are_not_taken_for_one_row() -> None:
         pytest.raises(ValueError, match=r"shape \(2, 3\)"),
     ):
         model(torch.randn(2, 4, 2))
+
+
+class TurnsAround(nn.Module):
+    """Rows first outside, steps first inside, and it does not say so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.GRU(2, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.rnn(x.transpose(0, 1))[0].transpose(0, 1)
+
+
+def test_batch_first_speaks_for_a_wrapper_that_turns_the_axes_around() -> None:
+    model = nn.Sequential(TurnsAround()).double()
+    x = batch(3, 4, 2)
+    with watch(model, {"0": all_three()}, batch_first=True) as watched:
+        h = model(x)
+        assert_same(watched.penalty(), by_loops(h), model)
+    with watch(model, {"0.rnn": all_three()}, batch_first=True) as watched:  # which says so itself
+        h = model(x)
+        assert_same(watched.penalty(), by_loops(h), model)

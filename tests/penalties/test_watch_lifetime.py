@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import pickle
 import weakref
 from collections.abc import Sequence
 
@@ -178,3 +179,22 @@ def test_a_copy_of_a_watched_model_counts_nothing_and_runs_its_own_weights() -> 
     with watch(other, {"": on_cells()}) as watched, watch(plain, {"": on_cells()}) as expected:
         other(x), plain(x)
         torch.testing.assert_close(watched.penalty(), expected.penalty())
+
+
+@pytest.mark.parametrize("penalties", [all_three(), on_cells()], ids=["hidden", "cell"])
+def test_a_model_may_be_saved_and_copied_while_it_is_watched(
+    penalties: Sequence[Penalty],
+) -> None:
+    model = nn.Sequential(nn.LSTM(2, 3, batch_first=True))
+    x = torch.randn(2, 4, 2)
+    with watch(model, {"0": penalties}) as watched:
+        copies = [copy.deepcopy(model), pickle.loads(pickle.dumps(model))]
+        wanted, _ = model(x)
+        watched.penalty()
+        for one in copies:
+            torch.testing.assert_close(one(x)[0], wanted)
+        with pytest.raises(RuntimeError, match="was not called"):  # theirs are none of its calls
+            watched.penalty()
+    for one in copies:
+        torch.testing.assert_close(pickle.loads(pickle.dumps(one))(x)[0], wanted)
+    assert_untouched(model)

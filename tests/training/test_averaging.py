@@ -50,6 +50,22 @@ def trained(
     return weights_of(objective.model), history
 
 
+class Freeze(Callback):
+    def on_epoch_end(self, run: Any) -> None:
+        freeze_to(run.model.layer_groups(), -1)
+
+
+def test_layers_that_are_frozen_on_the_way_get_their_mean_too(
+    classifier: Any, buckets: Any
+) -> None:
+    noted = Noted()
+    found, _ = trained(classifier(drop_mult=1.0), buckets, noted, AverageWeights(1.0), Freeze())
+    name = "encoder.embedding.weight"
+    steps = STEPS // EPOCHS
+    mean = torch.stack([weights[name] for weights in noted.weights[:steps]]).mean(dim=0)
+    torch.testing.assert_close(found[name], mean)
+
+
 @pytest.mark.parametrize(("share", "steps"), [(0.5, 5), (1.0, 9), (0.1, 1), (1 / 3, 3)])
 def test_a_fit_ends_with_the_mean_over_its_last_steps(
     share: float, steps: int, classifier: Any, buckets: Any

@@ -43,14 +43,35 @@ SMOOTHING = st.sampled_from([0.0, 0.1, 0.5])
 
 @settings(max_examples=60, deadline=None)
 @given(SEEDS, ROWS, CLASS_WEIGHTS, SMOOTHING)
-def test_the_mean_is_that_of_torchs_cross_entropy(
+def test_the_mean_is_that_of_torchs_cross_entropy_document_by_document(
     seed: int, rows: int, class_weights: list[float] | None, smoothing: float
 ) -> None:
     logits, labels = drawn(seed, rows, False)
     weights = None if class_weights is None else torch.tensor(class_weights)
     loss = ClassLoss(CLASSES, weights, smoothing)
-    wanted = F.cross_entropy(logits, labels, weights, label_smoothing=smoothing)
+    # PyTorch's own with smoothing weighs each class's share of a target by that class.
+    of_documents = torch.ones(rows) if weights is None else weights[labels]
+    each = [
+        F.cross_entropy(logits[row : row + 1], labels[row : row + 1], label_smoothing=smoothing)
+        for row in range(rows)
+    ]
+    wanted = (torch.stack(each) * of_documents).sum() / of_documents.sum()
     torch.testing.assert_close(mean(loss, logits, batch_of(labels)), wanted)
+    if not smoothing:
+        torch.testing.assert_close(wanted, F.cross_entropy(logits, labels, weights))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0.01, 100), st.sampled_from([0.0, 0.1, 0.5]))
+def test_the_best_answer_for_a_document_does_not_depend_on_what_other_classes_weigh(
+    weight: float, smoothing: float
+) -> None:
+    loss = ClassLoss(2, torch.tensor([1.0, weight]), smoothing)
+    batch = batch_of(torch.tensor([0]))
+    best = torch.tensor([[1 - smoothing / 2, smoothing / 2]]).clamp(min=1e-6).log()
+    best.requires_grad_()
+    (slope,) = torch.autograd.grad(mean(loss, best, batch), best)
+    torch.testing.assert_close(slope, torch.zeros(1, 2), atol=1e-5, rtol=0)
 
 
 @settings(max_examples=60, deadline=None)

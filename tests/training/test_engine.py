@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from steadfit.training.engine import fit
 from steadfit.training.evaluation import evaluate
 from steadfit.training.events import MOMENTS, Callback
 from steadfit.training.history import History
-from steadfit.training.metrics import accuracy
+from steadfit.training.metrics import Evaluation, Metric, accuracy
 from steadfit.training.optimizer import freeze_to, make_optimizer, move_to
 from steadfit.training.penalty_terms import Penalties
 from steadfit.training.run import Run
@@ -282,3 +284,15 @@ def test_a_seed_is_shared_by_nothing_but_equal_parts() -> None:
 
     assert draw(1, 2) == draw(1, 2)
     assert len({tuple(draw(*seed)) for seed in ((0, 1), (1, 0), (1, 1), (0, 0), (12,))}) == 5
+
+
+def test_numbers_of_numpy_are_kept_as_pythons() -> None:
+    for lr in (np.float32(0.5), slice(np.float32(0.25), np.float64(0.5)), slice(np.float32(0.5))):
+        plan = FitPlan(
+            np.int64(2), lr, moms=(np.float32(0.5), 0.25), wd=np.float16(0.5), clip=np.float32(0.5)
+        )
+        ends = [plan.lr.start, plan.lr.stop] if isinstance(plan.lr, slice) else plan.lr
+        kept = json.dumps({**asdict(plan), "lr": ends})
+        assert json.loads(kept)["moms"] == [0.5, 0.25]
+    metric = Metric("x", lambda evaluation: np.float32(0.5))
+    assert json.dumps(metric(Evaluation(0.0, 1, 1, None, None, None))) == "0.5"

@@ -212,3 +212,12 @@ def test_judging_leaves_a_model_in_the_mode_it_was_in(classifier: Any, training:
 
     evaluate(ClassifierObjective(model, NONE), OneBatch())
     assert {module.training for module in model.modules()} == {training}
+
+
+def test_a_single_document_cannot_be_learned_from_but_judged(classifier: Any) -> None:
+    objective = classifier(NONE).train()
+    batch = ragged([4])
+    with pytest.raises(DataError, match="has one document"):
+        objective(batch, None, objective.sizes(batch))
+    objective.eval()
+    assert objective.score(batch, None).losses.shape == (1,)

@@ -96,7 +96,10 @@ def test_an_objective_trains_on_a_part_and_judges_with_the_whole() -> None:
     whole = LanguageModelObjective(model, Penalties())
     part = LanguageModelObjective(model, Penalties(), SampledSoftmax(COUNTS, 5, 9))
     assert whole.settings() == {}
-    assert part.settings() == {"sampled": {"common": 5, "drawn": 9}}
+    told = part.settings()["sampled"]
+    assert (told["common"], told["drawn"]) == (5, 9)
+    assert SampledSoftmax(COUNTS, 5, 9).settings() == told
+    assert SampledSoftmax(COUNTS[::-1], 5, 9).settings() != told
     assert [*part.state_dict()] == [*whole.state_dict()]
     batch = LMBatch(targets(1), targets(2))
     assert part.score(batch, None).losses.equal(whole.score(batch, None).losses)

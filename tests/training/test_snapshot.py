@@ -179,6 +179,33 @@ def test_a_place_of_another_kind_is_refused(
         restore(fresh(case, FitPlan(3, 1e-2)), checkpoint)
 
 
+def test_tensors_of_callbacks_come_back_even_where_they_share_memory(
+    case: tuple[Any, Any], tmp_path: Path
+) -> None:
+    class Keeper(Callback):
+        def __init__(self, kept: dict[str, torch.Tensor]) -> None:
+            self.kept = kept
+
+        def tensors(self) -> dict[str, torch.Tensor]:
+            return self.kept
+
+        def load_tensors(self, tensors: dict[str, torch.Tensor]) -> None:
+            self.kept = tensors
+
+    run = fresh(case, FitPlan(3, 1e-2))
+    one = torch.arange(3.0)
+    weight = next(run.model.parameters()).detach()
+    keepers = [Keeper({"best": one, "last": one}), Keeper({"weight": weight})]
+    write_checkpoint(tmp_path, 0, *snapshot(run, keepers), keep=1)
+    read = read_checkpoint(tmp_path / "checkpoint-00000000")
+    others = [Keeper({}), Keeper({})]
+    restore_callbacks(others, read.values["callbacks"], read.tensors)
+    for before, after in zip(keepers, others, strict=True):
+        assert after.kept.keys() == before.kept.keys()
+        assert all(torch.equal(after.kept[name], value) for name, value in before.kept.items())
+    restore(fresh(case, FitPlan(3, 1e-2), seed=1), read)
+
+
 def test_callbacks_get_their_state_back_in_their_order() -> None:
     first, second = EarlyStopping(), EarlyStopping()
     first.best, first.waited, second.waited = 0.5, 1, 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,17 @@ def test_an_interrupt_waits_for_the_step_and_says_how_to_go_on(
     assert values["place"]["step"] == 2
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert other.run() == wanted
+
+
+def test_the_first_step_of_an_epoch_is_waited_for_too(simple: Program) -> None:
+    steps = len(simple.batches)
+    for epoch in range(2):
+        first = 2 + epoch * (steps + 2)  # behind the beginnings of fit and epoch
+        with pytest.raises(KeyboardInterrupt):
+            simple.run(at=first, action=interrupt)
+        values = json.loads((simple.newest()[0] / "values.json").read_text("utf-8"))["values"]
+        assert values["place"]["step"] == epoch * steps + 1
+        shutil.rmtree(simple.checkpoints)
 
 
 def test_a_second_interrupt_does_not_wait(simple: Program) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from steadfit.core.errors import TrainingError
+from steadfit.core.errors import DataError, TrainingError
 from steadfit.training.callbacks import EarlyStopping
 from steadfit.training.engine import fit
 from steadfit.training.history import History
@@ -105,6 +105,21 @@ def test_another_library_or_number_of_threads_is_told(
     monkeypatch.setattr(torch, "get_num_threads", lambda: 64)
     with pytest.warns(UserWarning, match="'threads': 64.*last bits"):
         simple.run()
+
+
+def test_a_fit_that_was_refused_before_its_first_step_leaves_its_place_to_another(
+    simple: Program,
+) -> None:
+    def run(monitor: str) -> None:
+        objective = simple.make(ALL, drop_mult=1.0)
+        parts = (objective, simple.batches, simple.valid, simple.plans[0], History())
+        fit(*parts, [EarlyStopping(monitor)], [accuracy], Stages(simple.checkpoints))
+
+    with pytest.raises(DataError, match="acuracy"):
+        run("acuracy")
+    run("accuracy")
+    with pytest.raises(TrainingError, match="another fit: callbacks"):  # what has steps stays
+        run("acuracy")
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", "[" * 100_000, '{"fit": 1}'])

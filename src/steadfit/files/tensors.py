@@ -20,12 +20,12 @@ PICKLE_SUFFIXES = {".pkl", ".pickle", ".pth", ".pt", ".bin", ".ckpt", ".joblib",
 def save_tensors(path: str | Path, tensors: Mapping[str, Tensor]) -> None:
     """Write named tensors to a safetensors file, whole or not at all.
 
-    A tensor that stands under two names (a tied weight) is written once, under the first.
+    Of a model's weights leave those that are tied out (`without_ties`), or they stand there twice.
     """
     unique = {
         # A copy, because safetensors writes no two tensors that share memory.
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for name, tensor in without_ties(tensors).items()
+        for name, tensor in tensors.items()
     }
     with atomic_file(path) as file:
         file.write(save(unique))

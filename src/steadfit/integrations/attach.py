@@ -48,6 +48,10 @@ class WatchedFit:
         watching = watch(model, self.penalties, batch_first=self.batch_first)
         self.watched_ = self.attached_.enter_context(watching)
         self.attached_.callback(setattr, self, "watched_", None)
+        self.around(owner, method, around)
+
+    def around(self, owner: object, method: str, around: Callable[..., Any]) -> None:
+        """Put `around(method, ...)` in the place of a method of `owner` until `detach`."""
         self.attached_.enter_context(_replaced(owner, method, around))
 
     def detach(self) -> None:

@@ -39,6 +39,7 @@ class PenaltyCallback(WatchedFit, Callback):
         """Attach."""
         self.step_ = sum(len(_trained_on(epoch)) for epoch in net.history)
         self.attach(net.module_, net, "get_loss", partial(self._penalised, net))
+        self.around(net, "fit_loop", self._detaching)  # skorch tells callbacks of no error
 
     def on_train_end(self, net: NeuralNet, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         """Detach."""
@@ -68,6 +69,13 @@ class PenaltyCallback(WatchedFit, Callback):
         for name in [name for name in batches[0] if name.startswith("penalty/")]:
             total = sum(batch[name] * batch["train_batch_size"] for batch in batches)
             net.history.record(name, total / rows)
+
+    def _detaching(self, fit_loop: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        try:
+            return fit_loop(*args, **kwargs)
+        except BaseException:
+            self.detach()
+            raise
 
     def _penalised(
         self,

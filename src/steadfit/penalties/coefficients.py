@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from numbers import Real
 
 Coefficient = float | Callable[[int], float]
@@ -19,7 +20,18 @@ def warm_up(coefficient: float, steps: int) -> Callable[[int], float]:
     highest = checked(coefficient)
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise ValueError(f"steps is {steps!r}; a warm-up takes a whole number of steps, 1 or more")
-    return lambda step: highest * min(step / steps, 1.0)
+    return _Rise(highest, steps)
+
+
+@dataclass(frozen=True)
+class _Rise:
+    """A function, but one that can be pickled."""
+
+    highest: float
+    steps: int
+
+    def __call__(self, step: int) -> float:
+        return self.highest * min(step / self.steps, 1.0)
 
 
 def coefficient_at(coefficient: Coefficient, step: int) -> float:

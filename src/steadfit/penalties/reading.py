@@ -36,13 +36,15 @@ class States(NamedTuple):
 
 
 def layout_of(module: nn.Module, batch_first: bool | None) -> Layout | None:
-    """Return how a module's outputs lie; None where neither it nor anything inside it says so.
+    """Return how a module's outputs lie; None where nothing says so.
 
-    Wrappers around recurrent modules (a weight dropout) are looked into.
+    What it says itself counts first, then `batch_first`, then what is inside: a wrapper may turn
+    the outputs of its recurrent module around.
     """
     own = getattr(module, "batch_first", None)
-    said = {own} if isinstance(own, bool) else said_by_recurrent(module)
-    if len(said) == 1:
+    if isinstance(own, bool):
+        batch_first = own
+    elif batch_first is None and len(said := said_by_recurrent(module)) == 1:
         batch_first = said.pop()
     if batch_first is None:
         return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from types import MethodType
 
 import torch
 import torch.nn.functional as F
@@ -26,30 +25,35 @@ def step_through(name: str, module: nn.Module, observe: Observer, stack: ExitSta
     """
     lstm = _that_can_step(name, unwrapped(module))
     forward = lstm.__dict__.get("forward")
-    steps = getattr(forward, "__func__", None)
-    if not isinstance(steps, _Steps):
+    if not isinstance(forward, _Steps):
         if forward is not None or type(lstm).forward is not nn.LSTM.forward:
             raise ValueError(
                 f'on="cell" puts a forward of its own in the place of that of {name!r}, which '
                 "something else has replaced already; undo that first"
             )
-        steps = _Steps()
-        # A bound method: a deep copy of the module then runs the copy's weights.
-        lstm.__dict__["forward"] = MethodType(steps, lstm)
-    steps.observers.append(observe)
-    stack.callback(_stop, lstm, steps, observe)
+        forward = lstm.__dict__["forward"] = _Steps(lstm)
+    forward.observers.append(observe)
+    stack.callback(_stop, lstm, forward, observe)
 
 
 class _Steps:
-    """A forward for an `nn.LSTM` that tells observers of its cell states; watches share one."""
+    """A forward for an `nn.LSTM` that tells observers of its cell states; watches share one.
 
-    def __init__(self) -> None:
+    That of a copy of the module, or of one from a pickle, has no observers: it runs as ever.
+    """
+
+    def __init__(self, lstm: nn.LSTM) -> None:
+        self.lstm = lstm
         self.observers: list[Observer] = []
+
+    def __reduce__(self) -> tuple[type[_Steps], tuple[nn.LSTM]]:
+        return _Steps, (self.lstm,)
 
     # Unrolled over all steps it would compile for minutes.
     @torch.compiler.disable  # type: ignore[untyped-decorator]
-    def __call__(self, lstm: nn.LSTM, input: Tensor, hx: Hidden | None = None) -> object:
-        if not lstm.training:
+    def __call__(self, input: Tensor, hx: Hidden | None = None) -> object:
+        lstm = self.lstm
+        if not lstm.training or not self.observers:
             return nn.LSTM.forward(lstm, input, hx)
         outputs, state, cells = stepwise_lstm(lstm, input, hx)
         for observe in self.observers:

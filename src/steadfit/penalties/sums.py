@@ -25,7 +25,17 @@ class Sums(NamedTuple):
     count: Tensor  # type: ignore[assignment]  # the word of the field, not tuple's method
 
     def __add__(self, other: Sums) -> Sums:  # type: ignore[override]
-        """Join two parts of the same whole."""
+        """Join two parts of the same whole.
+
+        Raises:
+            ValueError: one is per row and the other is not, or their rows differ.
+        """
+        if self.total.shape != other.total.shape:
+            raise ValueError(
+                f"sums of shape {tuple(self.total.shape)} and {tuple(other.total.shape)} are no "
+                "parts of one whole. Windows of a batch have the same rows: leave those that ended "
+                "in, with the length 0. Micro-batches are added up by over_rows()"
+            )
         return Sums(self.total + other.total, self.count + other.count)
 
     def mean(self) -> Tensor:
@@ -91,7 +101,7 @@ def norm_sums(
     norms = _norms(h, real)
     sums = _row_changes(norms[:, 1:], norms[:, :-1], _both(real))
     if initial is not None:
-        before = _norms(initial, has_initial).unsqueeze(1)
+        before = _norms(initial, None if border is None else border.squeeze(1)).unsqueeze(1)
         sums += _row_changes(norms[:, :1], before, border)
     return sums
 

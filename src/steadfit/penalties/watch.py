@@ -163,7 +163,7 @@ class Watched:
             for name, module in self._modules.items():
                 if any(penalty.on == "cell" for penalty in self._penalties[name]):
                     step_through(name, module, self._observer(name, "cell"), stack)
-                hook = _as_hook(self._observer(name, "hidden"))
+                hook = _Hook(self._observer(name, "hidden"))
                 stack.callback(module.register_forward_hook(hook).remove)
             self._hooks = stack.pop_all()
         self._open = True
@@ -202,8 +202,21 @@ class Watched:
                 calls.add("cell", states, training=False)  # an LSTM steps in training only
 
 
-def _as_hook(observe: Callable[[nn.Module, Any], None]) -> Callable[[nn.Module, Any, Any], None]:
-    return lambda module, inputs, output: observe(module, output)
+class _Hook:
+    """A hook that shows an observer the outputs; a copy of it, or one from a pickle, does nothing.
+
+    So a model may be saved or copied while it is watched.
+    """
+
+    def __init__(self, observe: Callable[[nn.Module, Any], None] | None = None) -> None:
+        self._observe = observe
+
+    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        if self._observe is not None:
+            self._observe(module, output)
+
+    def __reduce__(self) -> tuple[type[_Hook], tuple[()]]:
+        return _Hook, ()
 
 
 def _checked(pattern: str, wanted: Sequence[Penalty]) -> Sequence[Penalty]:
@@ -225,11 +238,12 @@ def _layouts(
     Raises:
         ValueError: that cannot be told.
     """
-    if batch_first is None and len(said := said_by_recurrent(model)) == 1:
-        batch_first = said.pop()
+    said = said_by_recurrent(model)
+    elsewhere = said.pop() if len(said) == 1 else None
     found = {}
     for name, module in modules.items():
-        layout = layout_of(unwrapped(module), batch_first)
+        plain = unwrapped(module)
+        layout = layout_of(plain, batch_first) or layout_of(plain, elsewhere)
         if layout is None:
             raise ValueError(
                 f"whether {name!r} ({type(module).__name__}) returns (batch, time, units) or "

@@ -19,8 +19,9 @@ class AverageWeights(Callback):
     Stochastic weight averaging (Izmailov et al., 2018, algorithm 1), of every step and along the
     fit's own schedule instead of a constant rate. Validation judges the weights of the last step;
     the mean takes their place when the fit ends. Frozen weights are not touched, and the running
-    figures of batch normalisation stay those of the last step. A fit that was stopped before the
-    averaging began keeps its weights.
+    figures of batch normalisation stay as they are then: beside an `EarlyStopping` that restores
+    the best epoch they would be of other weights, so take one of the two. A fit that was stopped
+    before the averaging began keeps its weights.
 
     The mean is as large as what trains, in memory and in the checkpoints.
 
@@ -55,7 +56,7 @@ class AverageWeights(Callback):
 
     @torch.no_grad()
     def on_fit_end(self, run: Run) -> None:
-        weights = _trained(run)
+        weights = dict(run.model.named_parameters())
         for name, mean in self._means.items():
             weights[name].copy_(mean)
         self._means = {}  # as much memory as the model

@@ -161,7 +161,7 @@ class BestModel(_Monitor):
 
     def on_epoch_end(self, run: Run) -> None:
         if self.improved(run):
-            save_tensors(self.path, run.model.state_dict())
+            save_tensors(self.path, without_ties(run.model.state_dict()))
 
     def on_fit_end(self, run: Run) -> None:
         if math.isfinite(self.best):

@@ -25,12 +25,14 @@ class ClassLoss(nn.Module):
     """Cross-entropy of one class a document, or of yes and no for each class.
 
     The mean over documents i is Σ s_i w_y l_i / Σ s_i w_y, with the weights s of documents and w
-    of classes, as in scikit-learn and `torch.nn.functional.cross_entropy`. Where a document may
+    of classes, as in scikit-learn. Where a document may
     have several classes, l_ic is the binary cross-entropy of class c, and the mean over documents
     and classes is Σ s_i w_c l_ic / Σ s_i w_c.
 
     Smoothing takes ε of the target and spreads it evenly (Szegedy et al., 2016, section 7): over
-    all classes, or over yes and no.
+    all classes, or over yes and no. A document weighs what its own class weighs all the same.
+    (`torch.nn.functional.cross_entropy` weighs the share of each class by that class's weight: with
+    a class that weighs a hundred, ε = 0.1 would turn the others' documents into its own.)
 
     Args:
         classes: how many there are.
@@ -81,12 +83,19 @@ class ClassLoss(nn.Module):
 
     def forward(self, logits: Tensor, batch: DocumentBatch) -> Tensor:
         """Return the weighted sum of a batch's losses; logits are (batch, classes), float32."""
-        labels = self._labels(batch)
-        if batch.weights is None:
-            return self._losses(logits, labels, "sum")
-        losses = self._losses(logits, labels, "none")
-        weights = batch.weights.unsqueeze(1) if self.multi_label else batch.weights
-        return (losses * weights).sum()
+        labels, smoothing = self._labels(batch), self.label_smoothing
+        weights = batch.weights
+        if self.multi_label:
+            targets = labels * (1 - smoothing) + smoothing / 2 if smoothing else labels
+            losses = F.binary_cross_entropy_with_logits(
+                logits, targets, self.class_weights, reduction="none"
+            )
+            weights = None if weights is None else weights.unsqueeze(1)
+        else:
+            losses = F.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
+            if self.class_weights is not None:
+                losses = losses * self.class_weights[labels]
+        return (losses if weights is None else losses * weights).sum()
 
     def judge(self, logits: Tensor, batch: DocumentBatch) -> Judged:
         """Return the plain loss of each document, or of each of its classes in turn.
@@ -111,17 +120,6 @@ class ClassLoss(nn.Module):
         if self.multi_label:
             found["multi_label"] = True
         return found
-
-    def _losses(self, logits: Tensor, labels: Tensor, reduction: str) -> Tensor:
-        smoothing = self.label_smoothing
-        if not self.multi_label:
-            return F.cross_entropy(
-                logits, labels, self.class_weights, reduction=reduction, label_smoothing=smoothing
-            )
-        targets = labels * (1 - smoothing) + smoothing / 2 if smoothing else labels
-        return F.binary_cross_entropy_with_logits(
-            logits, targets, self.class_weights, reduction=reduction
-        )
 
     def _labels(self, batch: DocumentBatch) -> Tensor:
         labels = batch.labels

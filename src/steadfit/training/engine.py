@@ -65,13 +65,22 @@ def fit(
         if run.state.finished:
             return run
         try:
-            notify(callbacks, "on_fit_begin", run)
+            _begin(run, callbacks, stage)
             with nullcontext() if stage is None else stage.resumed():
                 _fit(run, callbacks, stage)
         finally:
             objective.eval()
             run.optimizer.zero_grad(set_to_none=True)
     return run
+
+
+def _begin(run: Run, callbacks: Sequence[Callback], stage: Stage | None) -> None:
+    try:
+        notify(callbacks, "on_fit_begin", run)
+    except Exception:
+        if stage is not None:
+            stage.withdraw()
+        raise
 
 
 def _fit(run: Run, callbacks: Sequence[Callback], stage: Stage | None) -> None:
@@ -99,6 +108,8 @@ def _train_epoch(run: Run, callbacks: Sequence[Callback], stage: Stage | None) -
         state.recurrent, state.tokens, state.seconds = None, 0, 0.0
         notify(callbacks, "on_epoch_begin", run)
     began = time.perf_counter() - state.seconds
+    if stage is not None:
+        stage.steps_follow()
     run.objective.train()
     batches = run.train.epoch(run.plan.first_epoch + state.epoch, state.batch)
     left = -(-(run.batches - state.batch) // run.plan.accumulate)

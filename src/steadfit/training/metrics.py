@@ -39,7 +39,7 @@ class Metric(NamedTuple):
     compute: Callable[[Evaluation], float]
 
     def __call__(self, evaluation: Evaluation) -> float:
-        return self.compute(evaluation)
+        return float(self.compute(evaluation))
 
 
 accuracy = Metric("accuracy", lambda evaluation: evaluation.accuracy)

@@ -157,8 +157,16 @@ class ClassifierObjective(nn.Module):
         """Return this batch's share of means over `sizes`; documents start from no state.
 
         `generator` draws the dropout masks; None is PyTorch's own.
+
+        Raises:
+            DataError: a single document in training.
         """
         rows, units = len(batch.lengths), self.model.encoder.units
+        if rows < 2 and self.training:
+            raise DataError(
+                "A batch has one document, and batch normalisation needs two to learn from. Give a "
+                "batch size of 2 or more, and two documents or more to train on."
+            )
         tally = PenaltyTally(self.penalties, rows, units, batch.tokens.device)
 
         def observe(window: DocumentWindow) -> None:

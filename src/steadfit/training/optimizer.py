@@ -59,6 +59,14 @@ def layer_rates(lr: Rate, n_groups: int) -> list[float]:
     return [start * factor**i for i in range(n_groups)]
 
 
+def plain_rate(lr: Rate) -> Rate:
+    """Return a rate in Python's numbers; `layer_rates` says which are accepted."""
+    if not isinstance(lr, slice):
+        return _positive(lr)
+    ends = [None if one is None else _positive(one) for one in (lr.start, lr.stop)]
+    return slice(*ends, lr.step)
+
+
 def make_optimizer(groups: Groups, lr: Rate, wd: float, kind: str = "adamw") -> Optimizer:
     """Build an optimizer; only parameters that train are in it, each once.
 
@@ -112,7 +120,7 @@ def check_momenta(moms: Sequence[float]) -> Momenta:
             f"moms is {moms!r}; accepted is a pair (high, low) of numbers in [0, 1), such as "
             "(0.8, 0.7). (fastai 2 takes three numbers; leave the last one out.)"
         )
-    return moms[0], moms[1]
+    return float(moms[0]), float(moms[1])
 
 
 def _settings(groups: Groups, lr: Rate, wd: float, spare_vectors: bool) -> list[dict[str, Any]]:

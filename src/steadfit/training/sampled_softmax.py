@@ -7,6 +7,7 @@ stands for the sum over all.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ class SampledSoftmax(nn.Module):
 
     def __init__(self, counts: ArrayLike, common: int = 2_048, drawn: int = 2_048) -> None:
         super().__init__()
-        there = np.asarray(counts, np.float64)
+        there = np.ascontiguousarray(counts, np.float64)
         if there.ndim != 1 or (there < 0).any() or not there.sum() > 0:
             raise DataError("counts must be one number for each word, none negative, not all zero.")
         self.common = min(whole_number("common", common, 0), len(there))
@@ -90,4 +91,5 @@ class SampledSoftmax(nn.Module):
 
     def settings(self) -> dict[str, Any]:
         """Return what decides which words are drawn, as plain JSON values."""
-        return {"common": self.common, "drawn": self.drawn}
+        counts = hashlib.blake2b(self.counts.cpu().numpy().tobytes(), digest_size=16).hexdigest()
+        return {"common": self.common, "drawn": self.drawn, "counts": counts}

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from steadfit.core.errors import DataError, FileFormatError
 from steadfit.files.checkpoint import Checkpoint
-from steadfit.files.tensors import check_weights, fill
+from steadfit.files.tensors import check_weights, fill, without_ties
 from steadfit.models.outputs import State
 from steadfit.training.devices import mix_seed
 from steadfit.training.events import Callback
@@ -33,7 +33,7 @@ def snapshot(run: Run, callbacks: Sequence[Callback]) -> Checkpoint:
     tensors: dict[str, Tensor] = {"rng": run.generator.get_state()}
     if state.step < run.steps and not state.finished:
         tensors |= {f"good.{name}": value for name, value in run.good.state_dict().items()}
-    for name, tensor in run.model.state_dict().items():
+    for name, tensor in without_ties(run.model.state_dict()).items():
         tensors[f"model.{name}"] = tensor
     for number, moments in run.optimizer.state_dict()["state"].items():
         for name, value in moments.items():

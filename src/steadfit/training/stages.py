@@ -20,6 +20,7 @@ from steadfit.training.snapshot import restore, restore_callbacks, snapshot
 
 STEPS_BETWEEN = 500
 KEEP = 2
+FIT = "fit.json"
 
 
 class Stages:
@@ -66,7 +67,7 @@ class Stages:
         """
         stage = Stage(self, run, callbacks)
         with _told(stage.folder):
-            at_begin = claim(stage.folder / "fit.json", run, callbacks)
+            at_begin = claim(stage.folder / FIT, run, callbacks)
             found = newest_checkpoint(stage.folder)
         if found is not None and found.values["place"]["finished"]:
             restore(run, found)
@@ -81,6 +82,8 @@ class Stages:
         elif at_begin is not None:
             restore_callbacks(callbacks, at_begin)
             stage.rewind()
+        else:
+            stage.is_new = True
         return stage
 
 
@@ -96,6 +99,7 @@ class Stage:
         self.ordinal = 0
         self.saved_step = 0
         self.found: Checkpoint | None = None
+        self.is_new = False
         self._interrupt = DeferredInterrupt()
 
     @contextmanager
@@ -109,6 +113,15 @@ class Stage:
             self.found = None  # its tensors need as much memory as the model and its optimizer
         with told_if_stopped(self._how_to_go_on), self._interrupt:
             yield
+
+    def withdraw(self) -> None:
+        """Let another fit take the place of one that was refused before its first step."""
+        if self.is_new:
+            (self.folder / FIT).unlink(missing_ok=True)
+
+    def steps_follow(self) -> None:
+        """Let Ctrl-C wait for the end of a step from now on."""
+        self._interrupt.deferring = True
 
     def _how_to_go_on(self) -> str:
         return (

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from steadfit.core.checks import LARGEST_SEED, number, whole_number, yes_or_no
 from steadfit.core.errors import DataError
 from steadfit.models.outputs import State
 from steadfit.training.history import History, SmoothedLoss
 from steadfit.training.nt_asgd import NONMONO, optimizer_named
-from steadfit.training.optimizer import Rate, check_momenta
+from steadfit.training.optimizer import Rate, check_momenta, plain_rate
 from steadfit.training.schedules import Momenta, schedule_named
 
 
@@ -50,17 +51,22 @@ class FitPlan:
     nonmono: int = NONMONO
 
     def __post_init__(self) -> None:
+        # numpy's numbers are accepted; kept are Python's, which JSON can hold.
+        keep = partial(object.__setattr__, self)
         for name in ("epochs", "accumulate"):
-            whole_number(name, getattr(self, name), 1)
-        number("wd", self.wd)
-        whole_number("seed", self.seed, 0, LARGEST_SEED)
+            keep(name, whole_number(name, getattr(self, name), 1))
+        keep("wd", number("wd", self.wd))
+        keep("seed", whole_number("seed", self.seed, 0, LARGEST_SEED))
         yes_or_no("bf16", self.bf16)
-        if self.clip is not None and not number("clip", self.clip) > 0:
-            raise DataError(f"clip is {self.clip!r}; accepted are a positive norm and None.")
-        whole_number("nonmono", self.nonmono)
+        if self.clip is not None:
+            keep("clip", number("clip", self.clip))
+            if not self.clip > 0:
+                raise DataError(f"clip is {self.clip!r}; accepted are a positive norm and None.")
+        keep("nonmono", whole_number("nonmono", self.nonmono))
         schedule_named(self.schedule)
         optimizer_named(self.optimizer)
-        check_momenta(self.moms)
+        keep("moms", check_momenta(self.moms))
+        keep("lr", plain_rate(self.lr))
 
 
 @dataclass
