@@ -53,6 +53,23 @@ def test_of_a_class_with_one_document_none_is_held_out() -> None:
     assert "y" in (found.part(TRAIN).labels or ())
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_long_tail_of_labels_stays_among_what_is_learned_from(times: int) -> None:
+    labels = [("common", f"tag {row // times}") if row < 200 else ("common",) for row in range(400)]
+    corpus = Corpus([f"text {row}" for row in range(400)], labels)
+    found = hold_out(corpus, 0.1, 0)
+    assert found.part(TRAIN).classes == corpus.classes
+    assert len(found.part(VALID)) == 40
+    assert hold_out(corpus, 0.1, 0).split == found.split
+    assert hold_out(corpus, 0.1, 1).split != found.split
+
+
+def test_documents_that_each_have_a_class_of_their_own_are_refused() -> None:
+    corpus = Corpus([f"text {row}" for row in range(20)], [(f"tag {row}",) for row in range(20)])
+    with pytest.raises(DataError, match=r"each has a class of its own\. Give more documents"):
+        hold_out(corpus, 0.1, 0)
+
+
 def test_documents_with_several_classes_are_held_out_too() -> None:
     labels = [["a"], ["a", "b"], [], ["b"]] * 5
     found = hold_out(Corpus([str(row) for row in range(20)], labels), 0.25, 0)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from steadfit.core.errors import DataError
 from steadfit.inference.ensemble import Ensemble
 from steadfit.inference.ensemble_folder import load_ensemble, save_ensemble
 from steadfit.recipe.settings import ClassifierSettings, LanguageModelSettings
@@ -51,6 +53,17 @@ def test_labels_follow_the_words_that_tell_them(made: tuple[Ensemble, Path]) -> 
     assert new.labels is not None
     labels = ensemble.labels(ensemble.probabilities(new.texts))
     assert np.mean([a == b for a, b in zip(labels, new.labels, strict=True)]) > 0.9
+
+
+def test_a_base_of_the_other_direction_is_refused_before_anything_is_trained(
+    made: tuple[Ensemble, Path], tmp_path: Path
+) -> None:
+    _, folder = made
+    for base, backwards in (("forward", BOTH), ("forward", True), ("backward", False)):
+        recipe = replace(TINY, base=folder / f"language-model-{base}", backwards=backwards)
+        with pytest.raises(DataError, match=f"reads texts {base}s, and a network that reads them"):
+            train(sentences(60, 0), recipe, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_second_call_finds_all_of_it_done(

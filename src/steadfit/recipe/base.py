@@ -7,7 +7,9 @@ from itertools import islice
 from pathlib import Path
 
 from steadfit.core.console import say
+from steadfit.core.errors import DataError
 from steadfit.files.pretrained import installed_models, pretrained_folder
+from steadfit.files.transfer import read_pretrained
 from steadfit.text.tokenizer import Tokenizer
 from steadfit.text.vocab import UNK
 
@@ -39,6 +41,23 @@ def base_for(texts: Sequence[str], wanted: str | Path | None = AUTO) -> str | Pa
         )
         return None
     return ENGLISH
+
+
+def check_directions(base: str | Path | None, directions: Sequence[bool]) -> None:
+    """Raise unless a pretrained model reads texts in each direction, backwards or not.
+
+    Raises:
+        DataError: it reads the other way.
+        FileFormatError: it cannot be read.
+    """
+    for backwards in directions if base is not None else ():
+        if read_pretrained(base, backwards).saved.backwards != backwards:
+            ways = ("forwards", "backwards") if backwards else ("backwards", "forwards")
+            raise DataError(
+                f"pretrained is {base}, which reads texts {ways[0]}, and a network that reads them "
+                f"{ways[1]} was asked for. Give backwards={not backwards}, or a model of that "
+                f"direction; {ENGLISH} has both."
+            )
 
 
 def known_share(texts: Sequence[str], folder: Path) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +12,6 @@ from steadfit.core.errors import DataError
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 
 FEWEST = 2  # of a class that is to be held out too
-DRAWS = 50  # of groups
 
 
 def hold_out(corpus: Corpus, fraction: float, seed: int) -> Corpus:
@@ -20,7 +20,7 @@ def hold_out(corpus: Corpus, fraction: float, seed: int) -> Corpus:
     With groups whole groups are held out, so that no author or film is on both sides; shares of
     the classes are then as the groups have them, but every class stays among what is learned from.
     Of a class with a single document none is held out. Where documents may have several classes
-    they are drawn whatever they have.
+    they are drawn whatever they have, as long as documents of each are left.
 
     Raises:
         DataError: no labels, so few documents that one side would be empty, or groups that leave
@@ -44,18 +44,50 @@ def hold_out(corpus: Corpus, fraction: float, seed: int) -> Corpus:
 
 
 def _drawn(corpus: Corpus, fraction: float, seed: int) -> Corpus:
-    """Return the corpus split at random, groups whole, with every class on the side of "train"."""
-    missing: list[str] = []
-    for attempt in range(DRAWS):
-        drawn = corpus.split_randomly(fraction, seed + attempt)
-        missing = sorted({*corpus.classes} - {*drawn.part(TRAIN).classes})
-        if not missing:
-            return drawn
+    """Return the corpus split at random, groups whole, with every class on the side of "train".
+
+    Where the first draw leaves a class out there, another one holds a group, or a document without
+    groups, out only if documents of all its classes are left.
+    """
+    drawn = corpus.split_randomly(fraction, seed)
+    if {*drawn.part(TRAIN).classes} == {*corpus.classes}:
+        return drawn
+    units = _units(corpus)
+    left = Counter(name for rows in units for row in rows for name in _classes_of(corpus, row))
+    wanted = fraction * sum(map(len, units))
+    held: list[int] = []
+    for place in np.random.default_rng(seed).permutation(len(units)).tolist():
+        rows = units[place]
+        taken = Counter(name for row in rows for name in _classes_of(corpus, row))
+        nearer = len(held) + len(rows) / 2 < wanted
+        if nearer and all(left[name] > count for name, count in taken.items()):
+            held += rows
+            left -= taken
+    if held:
+        return corpus.split_by_rows(sorted(held))
+    missing = sorted({*corpus.classes} - {*drawn.part(TRAIN).classes})
+    by_group = "" if corpus.groups is None else " by group"
+    why = "all of it is in one group, or nearly" if by_group else "each has a class of its own"
     raise DataError(
-        f"Holding out {fraction:.0%} by group leaves no document of {', '.join(missing[:5])} to "
-        "learn from: all of it is in one group, or nearly. Give smaller groups, or texts to "
-        "validate on."
+        f"Holding out {fraction:.0%}{by_group} leaves no document of {', '.join(missing[:5])} to "
+        f"learn from: {why}. Give {'smaller groups' if by_group else 'more documents'}, or texts "
+        "to validate on."
     )
+
+
+def _units(corpus: Corpus) -> list[list[int]]:
+    """Return the rows that may be held out, those of a group together."""
+    units: dict[object, list[int]] = {}
+    for row in range(len(corpus)):
+        if corpus.split is None or corpus.split[row] == TRAIN:
+            units.setdefault(row if corpus.groups is None else corpus.groups[row], []).append(row)
+    return list(units.values())
+
+
+def _classes_of(corpus: Corpus, row: int) -> Sequence[str]:
+    assert corpus.labels is not None
+    label = corpus.labels[row]
+    return [label] if isinstance(label, str) else list(label)
 
 
 def stratified(labels: Sequence[str], fraction: float, seed: int) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from steadfit.core.errors import DataError
 from steadfit.files.pretrained import DIRECTIONS
 from steadfit.inference.ensemble import Ensemble
 from steadfit.recipe.account import described, duplicates_between, held_out_figures
-from steadfit.recipe.base import AUTO, base_for
+from steadfit.recipe.base import AUTO, base_for, check_directions
 from steadfit.recipe.choices import BOTH, Recipe
 from steadfit.recipe.fitted import Fitted, answers_of, fit_held_out
 from steadfit.recipe.held_out import hold_out
@@ -57,6 +57,7 @@ def train(
     if base == AUTO:
         # What there is for English was trained on words.
         base = None if recipe.tokenizer == SUBWORDS else base_for(texts.texts)
+    check_directions(base, recipe.directions)
     encoders = [train_encoder(texts, recipe, base, way, work) for way in recipe.directions]
     made = train_ensemble(corpus, recipe, encoders, work, weights, unlabeled)
     return replace(made, details={**made.details, "duplicates": duplicates})

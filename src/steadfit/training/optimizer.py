@@ -63,8 +63,8 @@ def plain_rate(lr: Rate) -> Rate:
     """Return a rate in Python's numbers; `layer_rates` says which are accepted."""
     if not isinstance(lr, slice):
         return _positive(lr)
-    ends = [None if one is None else _positive(one) for one in (lr.start, lr.stop)]
-    return slice(*ends, lr.step)
+    start, stop = (None if one is None else _positive(one) for one in (lr.start, lr.stop))
+    return slice(start, stop, lr.step)
 
 
 def make_optimizer(groups: Groups, lr: Rate, wd: float, kind: str = "adamw") -> Optimizer:
