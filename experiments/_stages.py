@@ -56,8 +56,8 @@ STABILIZED = Penalties(alpha=2.0, beta=1.0, beta_norm=50.0)
 
 
 @dataclass(frozen=True)
-class DemoSize:
-    """How much of everything the demo takes, chosen to fit its time on two cores."""
+class NotebookSize:
+    """How much of everything the notebook's steps take."""
 
     lm_reviews: int
     labelled_reviews: int
@@ -70,11 +70,11 @@ class DemoSize:
 
     @property
     def sizes(self) -> dict[str, Any]:
-        """The keys of the model's configuration that the demo overrides."""
+        """The keys of the model's configuration that differ from the defaults."""
         return {"emb_sz": self.emb_sz, "n_hid": self.n_hid}
 
 
-FULL = DemoSize(
+FULL = NotebookSize(
     lm_reviews=2500,
     labelled_reviews=2500,
     test_reviews=4992,
@@ -84,7 +84,7 @@ FULL = DemoSize(
     batch_size=24,
     range_test_steps=60,
 )
-QUICK = DemoSize(
+QUICK = NotebookSize(
     lm_reviews=600,
     labelled_reviews=600,
     test_reviews=400,
@@ -118,18 +118,18 @@ class ClassifierRun(NamedTuple):
     right: list[bool]  # of each test document, in the order of the token store
 
 
-def language_model_corpus(reviews: Corpus, size: DemoSize, seed: int) -> Corpus:
+def language_model_corpus(reviews: Corpus, size: NotebookSize, seed: int) -> Corpus:
     """Return what the demo's language model may read, a tenth held out."""
     return texts_of_train(reviews, size.lm_reviews, seed).split_randomly(0.1, seed)
 
 
-def classifier_corpus(reviews: Corpus, size: DemoSize, seed: int) -> Corpus:
+def classifier_corpus(reviews: Corpus, size: NotebookSize, seed: int) -> Corpus:
     """Return labelled reviews of `train` to learn from and of `test` to be judged by."""
     return labelled_and_judged(reviews, size.labelled_reviews, size.test_reviews, seed)
 
 
 def train_language_model(
-    corpus: Corpus, size: DemoSize, seed: int, folder: Path, checkpoints: Path | None = None
+    corpus: Corpus, size: NotebookSize, seed: int, folder: Path, checkpoints: Path | None = None
 ) -> LanguageModelResult:
     """Train a language model from scratch and save its encoder to `folder`.
 
@@ -164,7 +164,7 @@ class ClassifierDemo:
         self,
         corpus: Corpus,
         encoder: LanguageModelResult,
-        size: DemoSize,
+        size: NotebookSize,
         seed: int,
         checkpoints: Path | None = None,
     ) -> None:

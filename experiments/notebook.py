@@ -19,8 +19,8 @@ from experiments._stages import (
     QUICK,
     STABILIZED,
     ClassifierDemo,
-    DemoSize,
     LanguageModelResult,
+    NotebookSize,
     classifier_corpus,
     language_model_corpus,
     train_language_model,
@@ -34,7 +34,7 @@ from steadfit.text.datasets import URLs, untar_data
 from steadfit.text.readers import read_folder
 
 SEEDS = 3
-FULL = DemoSize(
+FULL = NotebookSize(
     lm_reviews=18_470,
     labelled_reviews=6_000,
     test_reviews=4_992,
@@ -82,7 +82,7 @@ def run(options: Options) -> Found:
 
 def encoder(size: dict[str, Any]) -> dict[str, Any]:
     """Train the language model that all classifiers begin with; it goes on where it was stopped."""
-    sizes = DemoSize(**size)
+    sizes = NotebookSize(**size)
     texts = language_model_corpus(_reviews(), sizes, seed=0)
     folder = _encoder_folder(sizes)
     made = train_language_model(texts, sizes, 0, folder, folder.with_name("encoder-checkpoints"))
@@ -91,7 +91,7 @@ def encoder(size: dict[str, Any]) -> dict[str, Any]:
 
 def baseline(name: str, size: dict[str, Any]) -> dict[str, Any]:
     """Train a linear model on the labelled reviews."""
-    corpus = classifier_corpus(_reviews(), DemoSize(**size), seed=0)
+    corpus = classifier_corpus(_reviews(), NotebookSize(**size), seed=0)
     train, test = corpus.part(TRAIN), corpus.part(VALID)
     found = BASELINES[name](train.texts, train.labels, test.texts, test.labels)
     right = [a == b for a, b in zip(found.predictions, test.labels, strict=True)]
@@ -100,7 +100,7 @@ def baseline(name: str, size: dict[str, Any]) -> dict[str, Any]:
 
 def classifier(arm: str, seed: int, size: dict[str, Any]) -> dict[str, Any]:
     """Train one classifier through the notebook's stages."""
-    sizes = DemoSize(**size)
+    sizes = NotebookSize(**size)
     folder = _encoder_folder(sizes)
     vocab = load_model(folder, kind="encoder").tokenizer.vocab
     made = LanguageModelResult(folder, vocab, 0.0, 0.0, 0.0)
@@ -122,7 +122,7 @@ def _reviews() -> Corpus:
     return read_folder(untar_data(URLs.MOVIE_REVIEWS))
 
 
-def _encoder_folder(size: DemoSize) -> Path:
+def _encoder_folder(size: NotebookSize) -> Path:
     return HOME / "notebook" / f"encoder-{size.lm_reviews}-{size.emb_sz}-{size.n_hid}" / "encoder"
 
 

@@ -13,9 +13,9 @@ import torch
 from experiments import __main__ as command
 from experiments import _few_labels, _runs, base_model, char_lm, horizon, notebook, sweep
 from experiments._characters import Characters
-from experiments._stages import DemoSize
+from experiments._stages import NotebookSize
 
-TINY_REVIEWS = DemoSize(
+TINY_REVIEWS = NotebookSize(
     lm_reviews=40,
     labelled_reviews=24,
     test_reviews=10,
