@@ -57,6 +57,11 @@ def test_every_kind_of_column_gives_the_same_texts(texts: Any) -> None:
         (RECORDS, "stars", "Document 0 has no 'stars'"),
         (["a"], "text", "document 0 is 'a'"),
         (COLUMNS, [], "a column's name or a list"),
+        ({"t": "a film"}, "t", "Column 't' is 'a film'; a sequence"),
+        ({"t": 5}, "t", "Column 't' is 5; a sequence"),
+        (pd.DataFrame([["a", "b"]], columns=["t", "t"]), "t", "'t' is a table itself"),
+        (pl.LazyFrame(COLUMNS), "body", r"frame\.collect\(\)"),
+        (pl.LazyFrame(COLUMNS), None, r"frame\.collect\(\)"),
     ],
 )
 def test_texts_that_are_refused(texts: Any, columns: Any, message: str) -> None:
@@ -167,6 +172,8 @@ def put_together(**changed: Any) -> Any:
     [
         ({"labels": [1, 0]}, "3 texts and 2 labels"),
         ({"groups": [1, 2]}, "3 texts and 2 groups"),
+        ({"groups": 5}, "groups is 5; a list"),
+        ({"groups": "xyx"}, "groups is 'xyx'; a list"),
         ({"groups": ["x", None, "y"]}, "the group is missing"),
         ({"weights": [1.0]}, "3 texts and 1 sample weights"),
         ({"weights": [[1.0], [1.0], [1.0]]}, r"shape \(3, 1\) .* one number a text"),
@@ -193,7 +200,7 @@ def test_texts_to_validate_on_stand_behind_and_weigh_one() -> None:
     assert tuple(found.corpus.labels) == ("1", "0", "1", "0")
 
 
-@pytest.mark.parametrize("none", [None, [], (), pd.Series([], dtype=str), np.array([])])
+@pytest.mark.parametrize("none", [None, [], (), pd.Series([], dtype=str), np.array([]), iter(())])
 def test_there_may_be_no_unlabeled_texts(none: Any) -> None:
     assert put_together(unlabeled=none).unlabeled == []
 

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import DataConversionWarning
 
 from steadfit.core.checks import shown
 from steadfit.core.errors import DataError, FileFormatError
-from steadfit.text.values import is_missing, is_set_of_labels
-
-SETS, TABLE = "sets", "table"  # the forms in which a text's several labels are given
-_PLAIN: dict[str, Callable[[Any], Any]] = {"str": str, "int": int, "float": float, "bool": bool}
-_READ: dict[str, Callable[[str], Any]] = {
-    "str": str,
-    "int": int,
-    "float": float,
-    "bool": lambda name: name == "True",
-}
+from steadfit.estimator.forms import SETS, TABLE, column_of, form_of, sets_of, table_of
+from steadfit.estimator.frames import columns_of, refuse_twice
+from steadfit.estimator.kinds import kind_of, name_of, plain_of, text_of, value_of
+from steadfit.text.values import names_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,18 +24,26 @@ class Classes:
 
     Attributes:
         kind: "str", "int", "float" or "bool".
-        values: (classes,), sorted, of the type in which they were given.
+        values: (classes,), sorted, of the type in which they were given; those of a table stand as
+            its columns do.
         many: how several labels a text were given, "sets" or "table"; None is one a text.
+        absent: names of the table's columns that are never one: no network knows these.
     """
 
     kind: str
     values: NDArray[Any]
     many: str | None = None
+    absent: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
         """Each class as a string, in the order of `values`."""
-        return [_name(value) for value in self.values.tolist()]
+        return [name_of(value) for value in self.values.tolist()]
+
+    @property
+    def learned(self) -> list[str]:
+        """The names of those classes that some text has, in the order of `values`."""
+        return [name for name in self.names if name not in self.absent]
 
     def read(self, labels: Any) -> list[Any]:
         """Return labels as names: a string each, or of several labels a tuple each.
@@ -51,34 +51,39 @@ class Classes:
         Raises:
             DataError: labels of another form, or a class that is none of these.
         """
-        known = set(self.names)
-        if self.many == TABLE:
-            table = _table(labels)
-            if table.shape[1] != len(self.values):
-                raise DataError(
-                    f"The table of labels has {table.shape[1]} columns; the classes are "
-                    f"{len(self.values)}."
-                )
-            names = np.array(self.names, dtype=object)
-            return [tuple(names[row]) for row in table]
-        found: list[Any]
-        if self.many == SETS:
-            found = [tuple(_name(one) for one in row) for row in _sets(labels)]
-            unseen = {name for row in found for name in row} - known
-        else:
-            found = [_name(one) for one in _column(labels)]
-            unseen = set(found) - known
-        if unseen:
+        found = self._named(labels)
+        if unseen := {name for one in found for name in names_of(one)} - set(self.learned):
+            there = [
+                value
+                for name, value in zip(self.names, self.values.tolist(), strict=True)
+                if name not in self.absent
+            ]
             raise DataError(
                 f"Labels hold {shown(sorted(unseen))}, which no text to learn from has; the "
-                f"classes are {shown(self.values.tolist())}. Leave those texts out, or train anew "
-                "with texts of these classes."
+                f"classes are {shown(there)}. Leave those texts out, or train anew with texts of "
+                "these classes."
             )
         return found
 
+    def compared(self, labels: Any) -> list[set[str] | None]:
+        """Return labels as names, a set of them a text, to compare with others read so.
+
+        A label that is missing is None; one that is no class has a name that no class has.
+
+        Raises:
+            DataError: labels of another form.
+        """
+        found = self._named(labels, missing=True)
+        return [None if one is None else {*names_of(one)} for one in found]
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values from which `from_json` makes the same."""
-        return {"kind": self.kind, "names": self.names, "many": self.many}
+        return {
+            "kind": self.kind,
+            "names": self.names,
+            "many": self.many,
+            "absent": list(self.absent),
+        }
 
     @classmethod
     def from_json(cls, content: Any) -> Classes:
@@ -89,12 +94,61 @@ class Classes:
         """
         try:
             kind, names, many = (content[key] for key in ("kind", "names", "many"))
-            values = [_READ[kind](name) for name in names]
+            values = [value_of(kind, name) for name in names]
+            absent = tuple(content.get("absent", ()))  # folders of before have none
         except (LookupError, TypeError, ValueError) as error:
             raise FileFormatError(f"These are no classes of an estimator: {error!r}") from error
         if many not in (None, SETS, TABLE):
             raise FileFormatError(f"These are no classes of an estimator: {shown(many)}")
-        return cls(kind, _array(values), many)
+        return cls(kind, _array(values), many, absent)
+
+    def _named(self, labels: Any, missing: bool = False) -> list[Any]:
+        labels = list(labels) if isinstance(labels, Iterator) else labels
+        if self.many == TABLE:
+            return self._marked(labels)
+        if self.many == SETS:
+            rows = sets_of(labels)
+            name = self._naming(one for row in rows for one in row)
+            return [tuple(map(name, row)) for row in rows]
+        if form := form_of(labels):
+            raise DataError(
+                f"Labels are {'a table' if form == TABLE else 'sets'}; the classes were learned "
+                "from texts that have one label each, so one for each text is needed."
+            )
+        values = column_of(labels, missing)
+        name = self._naming(values)
+        return [None if one is None else name(one) for one in values]
+
+    def _naming(self, values: Iterable[Any]) -> Callable[[Any], str]:
+        """Return what names each of these values: as given, or as text where no class is given so.
+
+        A table on disk holds text, so a model of the command line knows "1" where an array has 1.
+        """
+        pairs = list(zip(self.values.tolist(), self.names, strict=True))
+        as_given = dict(pairs)
+        if any(one in as_given for one in values):
+            return lambda one: as_given.get(one) or name_of(one)
+        as_text = {text_of(value): name for value, name in pairs}
+        return lambda one: as_text.get(text_of(one)) or name_of(one)
+
+    def _marked(self, labels: Any) -> list[tuple[str, ...]]:
+        """Return the names that each row of a table marks: a frame's columns by their names."""
+        table = table_of(labels)
+        columns = columns_of(labels, "Labels")
+        names = self.names if columns is None else list(map(name_of, columns))
+        refuse_twice(names)
+        if set(names) != set(self.names):
+            raise DataError(
+                f"The table of labels has the columns {shown(columns)}; the classes are "
+                f"{shown(self.values.tolist())}. Name the columns so, or give an array with the "
+                "columns in this order: frame.to_numpy()."
+            )
+        if table.shape[1] != len(names):
+            raise DataError(
+                f"The table of labels has {table.shape[1]} columns; the classes are {len(names)}."
+            )
+        columns_names = np.array(names, dtype=object)
+        return [tuple(columns_names[row]) for row in table]
 
 
 def classes_of(labels: Any, multi_label: bool | str = "auto") -> Classes:
@@ -110,25 +164,42 @@ def classes_of(labels: Any, multi_label: bool | str = "auto") -> Classes:
     """
     if multi_label not in (True, False, "auto"):
         raise DataError(f"multi_label is {shown(multi_label)}; accepted: True, False, 'auto'.")
-    form = _form(labels)
+    form = form_of(labels)
     if multi_label != "auto" and multi_label != (form is not None):
         wanted = "sets of labels, or a table of zeros and ones," if multi_label else "one label"
         raise DataError(f"multi_label is {multi_label}, so {wanted} a text is needed.")
     if form == TABLE:
-        count = _table(labels).shape[1]
-        names = list(getattr(labels, "columns", range(count)))
-        return _made(names, form, unique=True)
-    values = [one for row in _sets(labels) for one in row] if form else _column(labels)
-    return _made(values, form)
+        return _of_table(labels)
+    values = [one for row in sets_of(labels) for one in row] if form else column_of(labels)
+    different = sorted(set(values))
+    _check_two(different)
+    return Classes(kind_of(values), _array(different), form)
 
 
-def _made(values: list[Any], form: str | None, unique: bool = False) -> Classes:
-    kind = _kind(values)
-    different = _array(values if unique else sorted(set(values)))
+def _of_table(labels: Any) -> Classes:
+    """Return a class a column; that of a column without a one stays, as in scikit-learn."""
+    table = table_of(labels)
+    columns = columns_of(labels, "Labels")
+    given = list(range(table.shape[1])) if columns is None else columns
+    refuse_twice(given)
+    kind = kind_of(given)
+    values = list(map(plain_of(kind), given))
+    marked = np.count_nonzero(table, axis=0).tolist()
+    _check_two([value for value, there in zip(values, marked, strict=True) if there])
+    absent = [value for value, there in zip(values, marked, strict=True) if not there]
+    if absent:
+        warnings.warn(
+            f"No text has the label of column {', '.join(map(repr, absent[:10]))}"
+            f"{' ...' if len(absent) > 10 else ''}: its probability is 0.",
+            stacklevel=5,
+        )
+    return Classes(kind, _array(values), TABLE, tuple(map(name_of, absent)))
+
+
+def _check_two(different: list[Any]) -> None:
     if len(different) < 2:
-        only = shown(different.tolist()[0]) if len(different) else "none"
+        only = shown(different[0]) if different else "none"
         raise DataError(f"All labels are of one class ({only}); a classifier needs two classes.")
-    return Classes(kind, different, form)
 
 
 def _array(values: list[Any]) -> NDArray[Any]:
@@ -140,118 +211,3 @@ def _array(values: list[Any]) -> NDArray[Any]:
     kept = np.empty(len(values), dtype=object)
     kept[:] = values
     return kept
-
-
-def _form(labels: Any) -> str | None:
-    if _is_one_column(labels):
-        return None
-    if hasattr(labels, "tocsr") or hasattr(labels, "columns"):
-        return TABLE
-    shape = np.shape(labels) if isinstance(labels, np.ndarray) else ()
-    if len(shape) == 2 and shape[1] > 1:
-        return TABLE
-    if len(shape) == 2:
-        return None
-    first = next(iter(labels), None) if isinstance(labels, Iterable) else None
-    return SETS if is_set_of_labels(first) else None
-
-
-def _is_one_column(labels: Any) -> bool:
-    """Tell whether these are a data frame of one column: one label a text."""
-    return hasattr(labels, "columns") and len(labels.columns) == 1
-
-
-def _is_no_label(value: Any) -> bool:
-    return is_missing(value) or (isinstance(value, str) and not value)
-
-
-def _column(labels: Any) -> list[Any]:
-    """Return one plain value a text."""
-    if labels is None or isinstance(labels, (str, Mapping)) or not isinstance(labels, Iterable):
-        raise DataError(
-            "Labels are None; give one for each text. A classifier requires y to be passed, but "
-            "the target y is None."
-            if labels is None
-            else f"Labels are {shown(labels)}; give one for each text."
-        )
-    frame: Any = labels
-    if _is_one_column(frame):
-        labels = frame[frame.columns[0]]
-    elif isinstance(labels, np.ndarray) and labels.ndim == 2:
-        warnings.warn(
-            "A column-vector y was passed when a 1d array was expected; it is taken as one label "
-            "a text.",
-            DataConversionWarning,
-            stacklevel=5,
-        )
-        labels = labels.ravel()
-    values = list(labels.tolist() if hasattr(labels, "tolist") else labels)
-    missing = [row for row, one in enumerate(values) if _is_no_label(one)]
-    if missing:
-        raise DataError(
-            f"{len(missing):,} of {len(values):,} labels are missing (None, NaN or ''; the first "
-            f"is row {missing[0]}). Leave these rows out, or give their texts as unlabeled ones."
-        )
-    kind = _kind(values)
-    return [_PLAIN[kind](value) for value in values]
-
-
-def _sets(labels: Any) -> list[list[Any]]:
-    rows = list(labels)
-    for row, one in enumerate(rows):
-        if not is_set_of_labels(one):
-            raise DataError(f"The labels of text {row} are {shown(one)}; a list or set is needed.")
-        if any(map(_is_no_label, one)):
-            raise DataError(
-                f"The labels of text {row} are {shown(one)}; none of them may be missing (None, "
-                "NaN or ''). A text without labels has an empty set."
-            )
-    plain = _PLAIN[_kind([one for row in rows for one in row])]
-    return [[plain(one) for one in row] for row in rows]
-
-
-def _table(labels: Any) -> NDArray[np.bool_]:
-    if hasattr(labels, "toarray"):
-        labels = labels.toarray()
-    table = np.asarray(labels)
-    if table.ndim != 2 or table.dtype.kind not in "biuf" or not np.isin(table, (0, 1)).all():
-        raise DataError(
-            f"Labels have the shape {table.shape} and hold {table.dtype}; a table of several "
-            "labels a text is (texts, classes), of zeros and ones."
-        )
-    return table.astype(bool)
-
-
-def _kind(values: Sequence[Any]) -> str:
-    kinds = {_kind_of(value) for value in values}
-    if len(kinds) > 1:
-        raise DataError(
-            f"Labels are of several kinds ({', '.join(sorted(kinds))}); give all of one: strings, "
-            "whole numbers or truth values."
-        )
-    return kinds.pop() if kinds else "str"
-
-
-def _kind_of(value: Any) -> str:
-    if isinstance(value, str):
-        return "str"
-    if isinstance(value, (bool, np.bool_)):
-        return "bool"
-    if isinstance(value, Integral):
-        return "int"
-    if isinstance(value, Real) and float(value).is_integer():
-        return "float"
-    what = "a continuous target" if isinstance(value, Real) else type(value).__name__
-    raise DataError(
-        f"Unknown label type: {shown(value)} ({what}); labels are strings, whole numbers or truth "
-        "values. Make strings of others."
-    )
-
-
-def _name(value: Any) -> str:
-    kind = _kind_of(value)
-    if kind == "str":
-        return str(value)
-    if kind == "float":
-        return repr(float(value))
-    return repr(bool(value)) if kind == "bool" else repr(int(value))

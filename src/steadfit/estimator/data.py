@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from steadfit.core.checks import shown
 from steadfit.core.errors import DataError
 from steadfit.estimator.classes import Classes, classes_of
+from steadfit.estimator.sample_weights import weights_of
 from steadfit.estimator.texts import texts_of
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.text.values import label_value, names_of
@@ -78,9 +79,7 @@ def fit_data(
 
 
 def _unlabeled(given: Any, columns: Any) -> list[str]:
-    if given is None or (hasattr(given, "__len__") and len(given) == 0):
-        return []
-    return list(texts_of(given, columns, "unlabeled texts"))
+    return [] if given is None else list(texts_of(given, columns, "unlabeled texts", least=0))
 
 
 def _valid(valid: Any, columns: Any, known: Classes) -> tuple[list[str], list[Any]]:
@@ -93,31 +92,22 @@ def _valid(valid: Any, columns: Any, known: Classes) -> tuple[list[str], list[An
 
 
 def _groups(groups: Any, count: int) -> list[str]:
+    if isinstance(groups, (str, Mapping)) or not isinstance(groups, Iterable):
+        raise DataError(f"groups is {shown(groups)}; a list with one for each text is accepted.")
     values = list(groups.tolist() if hasattr(groups, "tolist") else groups)
     _same_length("groups", values, range(count))
     return [label_value(one, f"row {row}", "group") for row, one in enumerate(values)]
 
 
 def _weights(weights: Any, names: list[Any]) -> NDArray[np.float64]:
-    numbers = np.asarray(weights)
-    if numbers.dtype.kind not in "biuf" or numbers.ndim != 1:
-        raise DataError(
-            f"sample_weight has the shape {numbers.shape} and holds {numbers.dtype}; one number a "
-            "text is needed."
-        )
-    _same_length("sample weights", numbers, names)
-    if not (np.isfinite(numbers).all() and (numbers >= 0).all()):
-        raise DataError(
-            f"sample_weight goes from {numbers.min():g} to {numbers.max():g}; accepted are finite "
-            "numbers from zero on."
-        )
+    numbers = weights_of(weights, len(names))
     counting = [name for name, weight in zip(names, numbers, strict=True) if weight]
     if len({one for name in counting for one in names_of(name)}) < 2:
         raise DataError(
             "All texts whose sample weight is not zero have one class; a classifier needs two "
             "classes."
         )
-    return numbers.astype(np.float64)
+    return numbers
 
 
 def _same_length(what: str, values: Any, texts: Any) -> None:

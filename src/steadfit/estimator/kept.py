@@ -13,6 +13,7 @@ import numpy as np
 
 from steadfit.core.errors import FileFormatError
 from steadfit.estimator.classes import Classes
+from steadfit.estimator.places import at_home
 from steadfit.files.pretrained import pretrained_folder
 from steadfit.inference.ensemble import Ensemble
 from steadfit.inference.ensemble_folder import is_ensemble, load_ensemble, save_ensemble
@@ -56,13 +57,14 @@ def kept_classes(ensemble: Ensemble) -> Classes:
         many = "sets" if ensemble.many else None
         return Classes("str", np.array(sorted(ensemble.classes)), many)
     classes = Classes.from_json(content)
-    if sorted(classes.names) != sorted(ensemble.classes):
+    if sorted(classes.learned) != sorted(ensemble.classes):
         raise FileFormatError("The classes of the estimator are not those of its networks.")
     return classes
 
 
 def found_folder(source: str | Path) -> Path:
     """Return the folder of a path or of an installed model's name."""
+    source = at_home("source", source)
     folder = pretrained_folder(source)
     # Of an installed classifier the name stands for one of its networks.
     named = folder != Path(source)
@@ -96,6 +98,12 @@ def _is_json(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping) and not all(isinstance(key, str) for key in value):
-        return [[key, one] for key, one in value.items()]  # JSON has no other keys than strings
+    if isinstance(value, Mapping):
+        pairs = [[_plain(key), _plain(one)] for key, one in value.items()]
+        # JSON has no other keys than strings.
+        return dict(pairs) if all(isinstance(key, str) for key, _ in pairs) else pairs
+    if isinstance(value, (list, tuple)):
+        return list(map(_plain, value))
+    if isinstance(value, np.generic):
+        return value.item()
     return str(value) if isinstance(value, Path) else value

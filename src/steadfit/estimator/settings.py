@@ -9,6 +9,7 @@ from typing import Any
 from steadfit.core.checks import LARGEST_SEED, number, shown, whole_number
 from steadfit.core.errors import DataError
 from steadfit.estimator.classes import Classes
+from steadfit.estimator.places import at_home
 from steadfit.inference.metrics import check_metric
 from steadfit.models.config import CLASSIFIER_DEFAULTS, AWDLSTMConfig
 from steadfit.recipe.choices import Recipe
@@ -48,7 +49,7 @@ def recipe_of(given: Mapping[str, Any], classes: Classes) -> Recipe:
     )
     pieces = {} if limit is None or given["tokenizer"] != SUBWORDS else {"pieces": limit}
     return Recipe(
-        base=given["pretrained"],
+        base=None if given["pretrained"] is None else at_home("pretrained", given["pretrained"]),
         language_model=language_model,
         classifier=classifier,
         sizes=dict(given["sizes"] or {}),
@@ -87,7 +88,7 @@ def _check(given: Mapping[str, Any], classes: Classes) -> None:
     drop_mult = ClassifierSettings.drop_mult if given["drop_mult"] is None else given["drop_mult"]
     AWDLSTMConfig.from_defaults(CLASSIFIER_DEFAULTS, len(MARKERS), drop_mult, dict(sizes or {}))
     if given["metric"] is not None:
-        check_metric(given["metric"], classes.names)
+        check_metric(given["metric"], classes.learned)
     if number("abstain_below", given["abstain_below"]) > 1:
         raise DataError(f"abstain_below is {given['abstain_below']!r}; accepted is 0 to 1.")
     if classes.many and given["abstain_below"]:
@@ -122,7 +123,8 @@ def _class_weight(given: Any, classes: Classes) -> Any:
             f"class_weight names {shown(unknown)}; the classes are "
             f"{shown(classes.values.tolist())}."
         )
-    return {name_of[one]: number(f"class_weight of {one!r}", n) for one, n in given.items()}
+    numbers = {name_of[one]: number(f"class_weight of {one!r}", n) for one, n in given.items()}
+    return {name: weight for name, weight in numbers.items() if name not in classes.absent}
 
 
 def _seed(given: Any) -> int:

@@ -11,12 +11,12 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
-from steadfit.core.checks import a_path
 from steadfit.core.console import quiet
 from steadfit.core.errors import DataError
 from steadfit.estimator.classes import Classes
 from steadfit.estimator.data import fit_data
 from steadfit.estimator.kept import found_folder, kept_classes, kept_parameters, with_parameters
+from steadfit.estimator.places import at_home
 from steadfit.estimator.report import report_of
 from steadfit.estimator.settings import recipe_of
 from steadfit.estimator.trained import Trained
@@ -255,5 +255,5 @@ class TextClassifier(Trained):
 
     def _working(self, *below: str) -> AbstractContextManager[Work]:
         place = self.checkpoint_dir
-        folder = None if place is None else a_path("checkpoint_dir", place).joinpath(*below)
+        folder = None if place is None else Path(at_home("checkpoint_dir", place), *below)
         return working(folder, [EpochLines()] if self.verbose else [])

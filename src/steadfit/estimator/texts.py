@@ -7,13 +7,17 @@ from typing import Any
 
 from steadfit.core.checks import shown
 from steadfit.core.errors import DataError
+from steadfit.estimator.frames import columns_of
 from steadfit.text.fields import join_fields, text_columns
 from steadfit.text.lazy_strings import LazyStrings
 from steadfit.text.values import is_missing
 
 
 def texts_of(
-    given: Any, columns: str | Sequence[str] | None = None, what: str = "texts"
+    given: Any,
+    columns: str | Sequence[str] | None = None,
+    what: str = "texts",
+    least: int = 1,
 ) -> Sequence[str]:
     """Return one string a document.
 
@@ -22,15 +26,16 @@ def texts_of(
             one when indexed), a dictionary of columns, or a sequence of dictionaries.
         columns: those that hold the texts; several are joined as fields (see `join_fields`).
         what: they are called in messages.
+        least: so many are needed, 1 or 0.
 
     Raises:
-        DataError: something else, no texts at all, a column that is not there or of another length,
+        DataError: something else, too few texts, a column that is not there or of another length,
             or a text that is missing or no string.
     """
     if columns is None:
-        return _checked(_one_column(given), what)
+        return _checked(_one_column(given), what, least)
     names = text_columns(columns)
-    parts = [_checked(_column(given, name), f"{what} (column {name!r})") for name in names]
+    parts = [_checked(_column(given, name), f"{what} (column {name!r})", least) for name in names]
     if len(parts) == 1:
         return parts[0]
     if len({len(part) for part in parts}) > 1:
@@ -43,8 +48,8 @@ def texts_of(
 def _one_column(given: Any) -> Iterable[Any]:
     if isinstance(given, str):
         raise DataError("One string was given as texts; give a list of texts: [text].")
-    if hasattr(given, "columns") or isinstance(given, Mapping):
-        there = list(given if isinstance(given, Mapping) else given.columns)
+    there = _columns(given)
+    if there is not None:
         raise DataError(
             f"A table was given as texts (columns {shown(there)}); say text='...' in the "
             "constructor, the column that holds them, or a list of columns."
@@ -60,18 +65,37 @@ def _one_column(given: Any) -> Iterable[Any]:
 
 
 def _column(given: Any, name: str) -> Iterable[Any]:
-    if hasattr(given, "columns") or isinstance(given, Mapping):
-        there = list(given if isinstance(given, Mapping) else given.columns)
+    there = _columns(given)
+    if there is not None:
         if name not in there:
             raise DataError(f"There is no column {name!r}; the columns are {shown(there)}.")
-        found: Iterable[Any] = given[name]
-        return found
+        return _values(given[name], name)
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise DataError(
             f"text={name!r} names a column, but {shown(given)} was given; a data frame, a "
             "dictionary of columns or a list of dictionaries is accepted."
         )
     return [_of_record(record, name, row) for row, record in enumerate(given)]
+
+
+def _columns(given: Any) -> list[Any] | None:
+    return list(given) if isinstance(given, Mapping) else columns_of(given, "Texts")
+
+
+def _values(column: Any, name: str) -> Iterable[Any]:
+    if (there := _columns(column)) is not None:
+        raise DataError(
+            f"Column {name!r} is a table itself, of the columns {shown(there)}; one string a "
+            "document is needed. Give each column a name of its own."
+        )
+    flat = isinstance(column, Iterable) and getattr(column, "ndim", 1) == 1
+    if isinstance(column, str) or not flat:
+        raise DataError(
+            f"Column {name!r} is {shown(column)}; a sequence of strings is accepted, one a "
+            f"document: {{{name!r}: [text]}}."
+        )
+    found: Iterable[Any] = column
+    return found
 
 
 def _of_record(record: Any, name: str, row: int) -> Any:
@@ -85,11 +109,11 @@ def _of_record(record: Any, name: str, row: int) -> Any:
     return record[name]
 
 
-def _checked(values: Iterable[Any], what: str) -> Sequence[str]:
+def _checked(values: Iterable[Any], what: str, least: int) -> Sequence[str]:
     if isinstance(values, LazyStrings):  # strings already, made when they are asked for
         return values
     texts = list(values)
-    if not texts:
+    if len(texts) < least:
         raise DataError(f"No {what} were given: 0 sample(s), 1 is needed.")
     missing = [row for row, text in enumerate(texts) if is_missing(text)]
     if missing:

@@ -11,8 +11,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from steadfit.core.errors import DataError
-from steadfit.estimator.classes import TABLE, Classes
+from steadfit.estimator.classes import Classes
+from steadfit.estimator.forms import TABLE
 from steadfit.estimator.kept import as_bytes, from_bytes
+from steadfit.estimator.places import at_home
+from steadfit.estimator.sample_weights import weights_of
 from steadfit.estimator.texts import texts_of
 from steadfit.files.compact import Numbers
 from steadfit.inference.ensemble import Ensemble
@@ -40,14 +43,18 @@ class Trained(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, texts: Any) -> Probabilities:
         """Return `(texts, classes)`, columns as `classes_`.
 
-        Rows add up to one; where a text may have several labels each has a probability of its own.
+        Rows add up to one; where a text may have several labels each has a probability of its own,
+        which is 0 for a column that was never one.
 
         Raises:
             NotFittedError: `fit` was not called.
             DataError: texts that cannot be used.
         """
         check_is_fitted(self)
-        return self._table(texts)[:, self._columns]
+        table = self._table(texts)
+        found = np.zeros((len(table), len(self.classes_)))
+        found[:, self._places] = table
+        return found
 
     def predict(self, texts: Any) -> Any:
         """Return the label of each text, `(texts,)`, in the type they were given in.
@@ -65,22 +72,29 @@ class Trained(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def score(self, texts: Any, labels: Any, sample_weight: Any = None) -> float:
         """Return the share of texts whose label, or set of labels, is the right one.
 
-        A text without a label is not right, nor is one whose class was never learned.
+        A text whose label is missing is not right, nor is one whose class was never learned, nor
+        one that is predicted to be None.
+
+        Args:
+            texts: as for `fit`.
+            labels: in any form that `fit` takes, the one that was learned from.
+            sample_weight: how much each text counts.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            DataError: texts, labels or weights that cannot be used.
         """
         check_is_fitted(self)
-        if self._classes.many is None:
-            if labels is None:
-                raise DataError("Labels are None; give one for each text.")
-            answers = list(labels.tolist() if hasattr(labels, "tolist") else labels)
-            given = self.predict(texts).tolist()
-            if len(answers) != len(given):
-                raise DataError(f"{len(given)} texts and {len(answers)} labels were given.")
-            hits = [a == b for a, b in zip(answers, given, strict=True)]
-            return float(np.average(hits, weights=sample_weight))
-        wanted = [set(names) for names in self._classes.read(labels)]
-        marked = [set(names) for names in self.ensemble_.labels(self._table(texts))]
-        right = [a == b for a, b in zip(wanted, marked, strict=True)]
-        return float(np.average(right, weights=sample_weight))
+        wanted = self._classes.compared(labels)
+        given = self._classes.compared(self.predict(texts))
+        if len(wanted) != len(given):
+            raise DataError(
+                f"{len(given):,} texts and {len(wanted):,} labels were given; one for each is "
+                "needed."
+            )
+        weights = None if sample_weight is None else weights_of(sample_weight, len(given))
+        right = [a is not None and a == b for a, b in zip(wanted, given, strict=True)]
+        return float(np.average(right, weights=weights))
 
     def encode(self, texts: Any) -> NDArray[np.float32]:
         """Return document vectors `(texts, 3 * units)`, of two directions side by side.
@@ -102,21 +116,25 @@ class Trained(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Write the classifier's folder, whole or not at all; no file in it is a pickle.
 
         Args:
-            path: the name to take.
+            path: the name to take; "~" is the user's own folder.
             overwrite: replace a classifier's folder that stands there.
             numbers: what weights are stored in: "float32", "float16" or "int8".
         """
         check_is_fitted(self)
-        return save_ensemble(path, self.ensemble_, numbers, overwrite)
+        return save_ensemble(at_home("path", path), self.ensemble_, numbers, overwrite)
 
     def _keep(self: Self, ensemble: Ensemble, classes: Classes) -> Self:
         self.ensemble_ = ensemble
         self.classes_ = classes.values
         self.report_ = ensemble.details.get("report", {})
         self._classes = classes
-        place = {name: column for column, name in enumerate(ensemble.classes)}
-        self._columns = [place[name] for name in classes.names]
         return self
+
+    @property
+    def _places(self) -> list[int]:
+        """Where each class of the ensemble stands in `classes_`."""
+        place = {name: column for column, name in enumerate(self._classes.names)}
+        return [place[name] for name in self.ensemble_.classes]
 
     def _table(self, texts: Any) -> Probabilities:
         """Return probabilities, columns in the order of the ensemble."""
@@ -124,10 +142,11 @@ class Trained(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _labels(self, table: Probabilities) -> Any:
         decision = self.ensemble_.decision
-        values = np.empty(len(self.classes_), dtype=self.classes_.dtype)
-        values[self._columns] = self.classes_
+        values = self.classes_[self._places]
         if self._classes.many == TABLE:
-            return decision.marks(table)[:, self._columns].astype(np.int64)
+            marks = np.zeros((len(table), len(self.classes_)), np.int64)
+            marks[:, self._places] = decision.marks(table)
+            return marks
         if self._classes.many:
             return [tuple(values[row].tolist()) for row in decision.marks(table)]
         codes = decision.codes(table)

@@ -50,7 +50,9 @@ def check_directions(base: str | Path | None, directions: Sequence[bool]) -> Non
         DataError: it reads the other way.
         FileFormatError: it cannot be read.
     """
-    for backwards in directions if base is not None else ():
+    if base is None:
+        return
+    for backwards in directions:
         if read_pretrained(base, backwards).saved.backwards != backwards:
             ways = ("forwards", "backwards") if backwards else ("backwards", "forwards")
             raise DataError(
