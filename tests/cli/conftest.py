@@ -133,6 +133,18 @@ def ensemble(seed: int = 0, weight: float = 0.25, **decision: object) -> Ensembl
     )
 
 
+def of_many_labels(classes: tuple[str, ...] = CLASSES, seed: int = 0) -> Ensemble:
+    """Return a network with its first weights that gives a text any number of labels."""
+    vocab = Vocab([*MARKERS, *GOOD, *BAD, *OTHER])
+    config = AWDLSTMConfig.from_defaults(CLASSIFIER_DEFAULTS, len(vocab), 1.0, SIZES)
+    generator = torch.Generator().manual_seed(seed)
+    network = TextClassifier(config, len(classes), generator=generator, multi_label=True).eval()
+    saved = SavedModel(network, Tokenizer(vocab), classes)
+    # Fresh weights say nearly the same of all texts: some get the first label, all the second.
+    decision = Decision(classes, (0.4439, 0.3), multi_label=True)
+    return Ensemble((saved,), decision, engine="float32")
+
+
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a classifier's folder that read its texts from `review` and labels from `sentiment`."""

@@ -11,7 +11,7 @@ import pytest
 from steadfit.cli.measures import evaluation_of_sets
 from steadfit.inference.ensemble_folder import load_ensemble, save_ensemble
 from steadfit.report.comparison import compare_predictions
-from tests.cli.conftest import Run, ensemble, refused, reviews, write_csv
+from tests.cli.conftest import Run, ensemble, of_many_labels, refused, reviews, write_csv
 
 
 def test_json_holds_what_counting_gives(steadfit: Run, model: Path, table: Path) -> None:
@@ -117,3 +117,31 @@ def test_sets_of_labels_are_judged_as_scikit_learn_does() -> None:
     assert found["accuracy"]["value"] == pytest.approx(accuracy_score(truth, given))
     assert found["micro_f1"] == pytest.approx(f1_score(truth, given, average="micro"))
     assert found["macro_f1"] == pytest.approx(f1_score(truth, given, average="macro"))
+
+
+def test_one_label_is_not_compared_with_any_number_of_them(
+    steadfit: Run, model: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = save_ensemble(tmp_path / "many", of_many_labels())
+
+    def read(*_: object) -> None:
+        raise AssertionError("it began to read")
+
+    monkeypatch.setattr("steadfit.cli.evaluate.judge", read)
+    for first, second in ((model, many), (many, model)):
+        message = refused(steadfit("evaluate", first, table, "--against", second))
+        assert f"{model} gives each text one label, and {many} any number of labels" in message
+
+
+def test_labels_are_taken_apart_by_the_separator_that_is_given(
+    steadfit: Run, model: Path, tmp_path: Path
+) -> None:
+    many = save_ensemble(tmp_path / "many", of_many_labels())
+    rows = [{"text": row["review"], "label": "neg / pos"} for row in reviews(4)]
+    table = write_csv(tmp_path / "t.csv", rows)
+    words = ("evaluate", many, table, "--json")
+    assert "'neg / pos': 4" in refused(steadfit(*words))
+    found = json.loads(steadfit(*words, "--label-separator", "/").out)
+    assert [one["support"] for one in found["per_class"]] == [4, 4]
+    message = refused(steadfit("evaluate", model, table, "--label-separator", "/"))
+    assert "gives each text one label" in message

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections import namedtuple
 from pathlib import Path
 
@@ -90,3 +92,32 @@ def test_rates_are_tried_and_drawn(steadfit: Run, texts: list[Path], tmp_path: P
     assert (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
     assert "half-way down" in (said := steadfit(*words).out) or "does not clearly fall" in said
     assert "ends in .png" in refused(steadfit(*words, "--plot", tmp_path / "rates.svg"))
+
+
+def test_a_place_that_is_no_models_is_refused_before_training(
+    steadfit: Run, texts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trained(*_: object, **__: object) -> None:
+        raise AssertionError("it began to train")
+
+    monkeypatch.setattr("steadfit.cli.lm.train_language_model", trained)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    words = ("lm", *texts, "--text", "review", *SIZES, "--overwrite", "--out")
+    for place in (tmp_path / "mine", tmp_path / "mine" / "notes.txt"):
+        assert "is no model folder, so it is not replaced" in refused(steadfit(*words, place))
+    (tmp_path / "x.checkpoints").mkdir()
+    (tmp_path / "x.checkpoints" / "w.bin").write_text("mine")
+    message = refused(steadfit(*words, tmp_path / "x"))
+    assert "x.checkpoints holds what no training left there (w.bin)" in message
+
+
+def test_rates_are_tried_on_texts_with_several_labels(steadfit: Run, tmp_path: Path) -> None:
+    table = tmp_path / "rows.jsonl"
+    rows = [{"text": row["review"], "label": [row["sentiment"], "old"]} for row in reviews(40)]
+    table.write_text("\n".join(map(json.dumps, rows)))
+    words = ("lr-find", table, "--steps", 12, "--json", *SIZES)
+    advised = re.findall(r"--[a-z-]+ '.'", refused(steadfit(*words)))
+    ended = steadfit(*words, *shlex.split(advised[0]))
+    assert ended.status == 0, ended
+    assert json.loads(ended.out.splitlines()[-1])["lrs"]

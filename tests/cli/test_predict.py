@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import io
 import json
 from collections.abc import Iterator
@@ -17,7 +18,15 @@ import pytest
 from steadfit.inference import score_part
 from steadfit.inference.ensemble import Ensemble
 from steadfit.inference.ensemble_folder import load_ensemble, save_ensemble
-from tests.cli.conftest import Run, ensemble, read_csv, refused, reviews, write_csv
+from tests.cli.conftest import (
+    Run,
+    ensemble,
+    of_many_labels,
+    read_csv,
+    refused,
+    reviews,
+    write_csv,
+)
 
 
 def test_rows_keep_their_order_and_get_the_classifiers_labels(
@@ -170,3 +179,51 @@ def test_a_model_of_a_newer_format_is_one_line(
 def test_a_wrong_call_is_status_two(steadfit: Run, model: Path, table: Path) -> None:
     assert steadfit("predict", model, table).status == 2
     assert steadfit("predict", model, table, "--out", "x.csv", "--abstain-below", "2").status == 2
+
+
+def test_plain_text_has_no_column_whatever_it_comes_through(
+    steadfit: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = "a fine film\nan awful plot\n"
+    (tmp_path / "t.txt").write_text(lines)
+    (tmp_path / "t.dat").write_text(lines)
+    with gzip.open(tmp_path / "t.txt.gz", "wt") as file:
+        file.write(lines)
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(lines.encode())))
+    wanted = steadfit("predict", model, tmp_path / "t.txt", "--out", "-").out
+    assert len(wanted.splitlines()) == 3
+    for words in ([tmp_path / "t.txt.gz"], [tmp_path / "t.dat", "--format", "txt"]):
+        assert steadfit("predict", model, *words, "--out", "-").out == wanted
+    assert steadfit("predict", model, "-", "--format", "txt", "--out", "-").out == wanted
+
+
+def test_labels_are_joined_by_the_separator_of_the_training_and_evaluated_again(
+    steadfit: Run, tmp_path: Path
+) -> None:
+    model = save_ensemble(tmp_path / "model", of_many_labels())
+    (model / "train.toml").write_text('text = ["review"]\nlabel_separator = ";"\n')
+    table, out = write_csv(tmp_path / "t.csv", reviews(8)), tmp_path / "scored.csv"
+    assert steadfit("predict", model, table, "--out", out).status == 0
+    classifier = load_ensemble(model)
+    wanted = classifier.labels(classifier.probabilities([row["review"] for row in reviews(8)]))
+    labels = [";".join(names) for names in wanted]
+    assert [row["label"] for row in read_csv(out)] == labels
+    assert set(labels) == {"neg;pos", "pos"}
+    found = json.loads(steadfit("evaluate", model, out, "--json").out)
+    assert found["accuracy"]["value"] == 1
+    words = ("predict", model, table, "--out", tmp_path / "other.csv", "--label-separator", "+")
+    assert steadfit(*words).status == 0
+    joined = [row["label"] for row in read_csv(tmp_path / "other.csv")]
+    assert joined == [label.replace(";", "+") for label in labels]
+
+
+def test_a_class_that_holds_the_separator_is_refused(
+    steadfit: Run, model: Path, table: Path, tmp_path: Path
+) -> None:
+    many = save_ensemble(tmp_path / "model", of_many_labels(("a|b", "c")))
+    words = ("predict", many, table, "--text", "review", "--out", tmp_path / "scored.csv")
+    message = refused(steadfit(*words))
+    assert "'|' stands between the labels of a text, and within the class 'a|b'" in message
+    assert steadfit(*words, "--label-separator", ";").status == 0
+    words = ("predict", model, table, "--out", tmp_path / "x.csv", "--label-separator", ";")
+    assert "gives each text one label" in refused(steadfit(*words))

@@ -181,3 +181,19 @@ def test_a_wrong_call_is_status_two(steadfit: Run, labelled: Path, tmp_path: Pat
     assert steadfit("train", labelled).status == 2
     assert steadfit("train", "--out", tmp_path / "model").status == 2
     assert steadfit("train", labelled, "--out", tmp_path / "model", "--epochs", "0").status == 2
+
+
+def test_classes_are_told_with_their_counts(train: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{**row, "sentiment": f"c{place % 10}"} for place, row in enumerate(reviews(25))]
+    with pytest.raises(AssertionError, match="it began to train"):
+        train(rows)
+    said = capsys.readouterr().out
+    assert "25 labelled texts; by label: 'c0' 3, 'c1' 3, 'c2' 3, 'c3' 3, 'c4' 3, 'c5' 2" in said
+    assert "'c7' 2 and 2 more\n" in said
+
+
+def test_several_labels_need_what_separates_them(train: Run) -> None:
+    message = refused(train(reviews(8), "--multi-label"))
+    assert "--multi-label needs --label-separator" in message
+    with pytest.raises(AssertionError, match="it began to train"):
+        train(reviews(8), "--multi-label", "--label-separator", "|")

@@ -196,3 +196,50 @@ def test_memory_does_not_grow_with_the_rows(tmp_path, score):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] + 300_000  # the further rows take 1 MB, and more as objects
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+def test_a_number_that_json_has_not_is_null_however_deep_it_stands(tmp_path, score, ending):
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"text": "a", "x": [1.5, NaN, {"y": [-Infinity, 2]}], "z": NaN}\n')
+    out = tmp_path / f"out.{ending}"
+    if ending == "parquet":
+        polars = pytest.importorskip("polars")
+    score(source=source, out=out.name)
+    if ending == "jsonl":
+        row = json.loads(out.read_text(), parse_constant=pytest.fail)
+        assert row["z"] is None
+        assert row["x"] == [1.5, None, {"y": [None, 2]}]
+        return
+    cell = read(out)[0]["x"] if ending == "csv" else polars.read_parquet(out)["x"][0]
+    assert json.loads(cell, parse_constant=pytest.fail) == [1.5, None, {"y": [None, 2]}]
+
+
+def test_a_place_that_no_table_can_take_is_refused_before_a_text_is_read(tmp_path, score):
+    table(tmp_path)
+    (tmp_path / "out.csv").mkdir()
+    never = Stops(0, AssertionError("it began"))
+    with pytest.raises(DataError, match=r"out\.csv is a folder"):
+        score(never, overwrite=True)
+    with pytest.raises(DataError, match=r"not compressed; name out\.csv"):
+        score(never, out="out.csv.gz", out_format="csv")
+    assert sorted(os.listdir(tmp_path)) == ["in.csv", "out.csv"]
+
+
+@pytest.mark.parametrize("lines", ['{"n": 1}\n{"text": "abc"}\n', '{"text": "abc"}\n{"n": 1}\n'])
+def test_a_json_object_without_the_key_may_be_an_empty_text(tmp_path, score, lines):
+    source = tmp_path / "in.jsonl"
+    source.write_text(lines)
+    with pytest.raises(DataError, match=r"no (key|column) 'text'"):
+        score(source=source, out="out.jsonl")
+    seen = Stops(9, KeyboardInterrupt())
+    score(seen, source=source, out="out.jsonl", missing_as_empty=True)
+    assert sorted(seen.texts) == ["", "abc"]
+
+
+def test_a_key_that_no_object_has_is_a_wrong_name_and_not_an_empty_text(tmp_path, score):
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"text": "abc"}\n' * 20)
+    never = Stops(0, AssertionError("it began"))
+    with pytest.raises(DataError, match="no key 'txt'; the keys are 'text'"):
+        score(never, source=source, out="out.jsonl", text="txt", missing_as_empty=True)

@@ -134,7 +134,7 @@ def test_several_labels_are_a_sorted_tuple_and_none_an_empty_one(tmp_path: Path)
     assert labelled(path, separator="|", drop_unlabeled=True).labels == [("1", "b")]
     with pytest.raises(DataError, match="separator=''"):
         labelled(path, separator="")
-    with pytest.raises(DataError, match=r"the label is the list \['b', 1\].*--label-separator"):
+    with pytest.raises(DataError, match=r"the label is the list \['b', 1\].*separator='\|'"):
         labelled(path)
 
 
@@ -144,3 +144,10 @@ def test_labels_of_parquet_are_named_as_those_of_a_frame(tmp_path: Path) -> None
     polars.DataFrame({"text": ["a", "b"], "label": [1.0, None]}).write_parquet(path)
     found = labelled(path, drop_unlabeled=True)
     assert (found.texts, found.labels) == (["a"], ("1",))
+
+
+def test_white_space_around_a_label_makes_no_other_class(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "text,label\na,good\nb,good \nc,\tgood\nd,so so\n")
+    assert labelled(path).labels == ("good", "good", "good", "so so")
+    path = json_lines(tmp_path / "a.jsonl", {"text": "a", "label": ["b ", "b", " "]})
+    assert labelled(path, separator="|").labels == [("b",)]

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from steadfit.core.errors import DataError, MissingExtraError
 from steadfit.text import parquet_rows
+from steadfit.text.table_formats import format_of
 from steadfit.text.table_rows import rows
 
 
@@ -201,3 +202,13 @@ def test_memory_does_not_grow_with_the_table(tmp_path: Path, name: str) -> None:
         assert tracemalloc.get_traced_memory()[1] < 300_000  # of 5 MB
     finally:
         tracemalloc.stop()
+
+
+def test_the_format_is_what_is_said_or_what_the_name_ends_in(tmp_path: Path) -> None:
+    for name in ("a.csv.GZ", "b.txt.xz", "c", "d.NDJSON"):
+        (tmp_path / name).touch()
+    (tmp_path / "e").mkdir()
+    given = [("a.csv.GZ", None), ("b.txt.xz", None), ("c", "tsv"), ("d.NDJSON", None), ("e", None)]
+    found = [format_of(tmp_path / name, format) for name, format in given]
+    assert found == ["csv", "txt", "tsv", "jsonl", "folder"]
+    assert (format_of("-"), format_of("-", "txt")) == ("csv", "txt")

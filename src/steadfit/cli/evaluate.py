@@ -51,7 +51,14 @@ def run_evaluate(
             f"{against} has the classes {', '.join(other.classes)}, and {folder} has "
             f"{', '.join(model.classes)}; models of the same classes can be compared"
         )
-    given = source.of_model(folder).read()
+    if other is not None and other.many != model.many:
+        several, one = (folder, against) if model.many else (against, folder)
+        raise DataError(
+            f"{one} gives each text one label, and {several} any number of labels, so that one is "
+            "never right where the other is; models that both do the one or the other can be "
+            "compared"
+        )
+    given = source.of_model(folder, model.many).read()
     refuse_other_labels(given.labels, model.classes)
     if given.dropped:
         note(f"{given.dropped:,} rows without a label are left out")

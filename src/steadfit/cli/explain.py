@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from steadfit.cli.labelled_texts import text_columns_of
+from steadfit.cli.layout import Layout
 from steadfit.cli.model_folder import read_classifier
 from steadfit.cli.places import refuse_existing
 from steadfit.core.console import say
@@ -27,7 +28,7 @@ class Wanted:
     file: Path | None
     row: int | None
     columns: tuple[str, ...]
-    encoding: str
+    layout: Layout
 
     def read(self, folder: Path) -> str:
         """Return the text.
@@ -36,12 +37,12 @@ class Wanted:
             DataError: no such file, column or row.
         """
         if self.file is not None:
-            return read_text(self.file, self.encoding)
+            return read_text(self.file, self.layout.encoding)
         assert self.given is not None
         if self.row is None:
             return self.given
-        table = rows(self.given, encoding=self.encoding)
-        names = self.columns or text_columns_of(folder, self.given)
+        table = rows(self.given, **self.layout.arguments())
+        names = self.columns or text_columns_of(folder, self.given, self.layout.format)
         table.require(names)
         record = next(islice(table, self.row - 1, None), None)
         if record is None:

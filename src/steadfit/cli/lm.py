@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from steadfit.cli.places import checkpoints_beside, going_on, refuse_existing
+from steadfit.cli.checkpoints import (
+    checkpoints_beside,
+    going_on,
+    refuse_foreign,
+    remove_checkpoints,
+)
+from steadfit.cli.layout import AS_NAMED, Layout
+from steadfit.cli.places import refuse_existing, refuse_other_than
 from steadfit.cli.room import require_room_for_language_model
 from steadfit.cli.sizes import named_or_none, sizes_of
 from steadfit.cli.unlabelled_texts import unlabelled
 from steadfit.cli.what_was_read import what_was_read
 from steadfit.core.console import say
+from steadfit.files.model_config import FORMAT
 from steadfit.files.model_folder import load_model, save_model
 from steadfit.recipe.base import base_for
 from steadfit.recipe.language_model import train_language_model
@@ -31,7 +38,7 @@ def run_lm(
     backwards: bool = False,
     sizes: str = "",
     seed: int = 0,
-    encoding: str = "utf-8",
+    layout: Layout = AS_NAMED,
     checkpoints: Path | None = None,
     overwrite: bool = False,
 ) -> None:
@@ -41,16 +48,19 @@ def run_lm(
         SteadfitError: texts that cannot be read or are too few; `out` exists.
     """
     refuse_existing(out, overwrite)
+    refuse_other_than("model folder", out, "config.json", FORMAT)
+    folder = checkpoints or checkpoints_beside(out)
+    refuse_foreign(folder)
     widths = sizes_of(sizes)
-    found = [unlabelled(place, (text,), encoding) for place in places]
+    found = [unlabelled(place, (text,), layout) for place in places]
     texts = Corpus(found[0] if len(found) == 1 else [one for part in found for one in part])
     say(f"{len(texts):,} texts")
     start = base_for(texts.texts, named_or_none(base))
-    folder = checkpoints or checkpoints_beside(out)
     require_room_for_language_model(texts.texts, start, widths, how.max_vocab, out, folder)
     options = {**asdict(how), "texts": [str(place) for place in places], "text": text}
     options |= {"pretrained": str(start), "backwards": backwards, "sizes": widths, "seed": seed}
-    with going_on(folder, options):
+    read = what_was_read(places, texts.texts)
+    with going_on(folder, options, {read["from"]: read["fingerprint"]}):
         figures = train_language_model(
             texts,
             how,
@@ -63,10 +73,9 @@ def run_lm(
         )
     # Which texts it has read belongs to a model that classifiers are made of and judged.
     saved = load_model(out)
-    read = what_was_read(places, texts.texts)
     save_model(out, replace(saved, details={**saved.details, "data": read}))
     if checkpoints is None:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_checkpoints(folder)
     say(
         f"{out}: perplexity {figures['perplexity']:,} on texts held out, after "
         f"{figures['tokens']:,} tokens of {figures['texts']:,} texts in {figures['seconds']:,} s"

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from steadfit.cli.checkpoints import (
+    checkpoints_beside,
+    going_on,
+    refuse_foreign,
+    remove_checkpoints,
+)
 from steadfit.cli.labelled_texts import OPTIONS
-from steadfit.cli.places import checkpoints_beside, going_on, refuse_existing
+from steadfit.cli.places import refuse_existing, refuse_other_than
 from steadfit.cli.room import require_room
 from steadfit.cli.toml_file import toml_text
 from steadfit.cli.train_checks import check_late_choices
 from steadfit.cli.train_options import estimator
 from steadfit.cli.train_results import in_short, print_held_out, tested
 from steadfit.cli.train_texts import Texts, read_texts, report_leaks
-from steadfit.cli.what_was_read import what_was_read
+from steadfit.cli.what_was_read import fingerprint_of, what_was_read
 from steadfit.core.console import say
-from steadfit.core.errors import FileFormatError
-from steadfit.core.json_files import may_be_replaced
 from steadfit.inference.ensemble_folder import CONFIG, FORMAT, save_ensemble
 
 TESTED = "test.json"  # beside the model: what it reached on the test file
@@ -43,17 +46,18 @@ def run_train(options: Mapping[str, Any], overwrite: bool) -> dict[str, Any]:
     """
     out = Path(options["out"])
     refuse_existing(out, overwrite)
-    if out.exists() and not may_be_replaced(out, CONFIG, FORMAT):
-        raise FileFormatError(f"{out} is no classifier's folder, so it is not replaced")
+    refuse_other_than("classifier's folder", out, CONFIG, FORMAT)
     given = options.get("checkpoint_dir")
     checkpoints = checkpoints_beside(out) if given is None else Path(given)
+    refuse_foreign(checkpoints)
     texts = read_texts(options)
     model = estimator(options, checkpoints)
     check_late_choices(options, texts)
     require_room(texts, model, out, checkpoints)
     report_leaks(texts)
     valid = None if texts.valid is None else (texts.valid.texts, texts.valid.labels)
-    with going_on(checkpoints, _deciding(options)):
+    files = _files(options, texts)
+    with going_on(checkpoints, _deciding(options), _fingerprints(options, texts, files)):
         model.fit(
             list(texts.train.texts),
             list(texts.train.labels),
@@ -63,7 +67,7 @@ def run_train(options: Mapping[str, Any], overwrite: bool) -> dict[str, Any]:
             sample_weight=texts.train.weights,
         )
     made = model.ensemble_
-    made = replace(made, details={**made.details, "files": _files(options, texts)})
+    made = replace(made, details={**made.details, "files": files})
     beside = {OPTIONS: toml_text(_resolved(options, model.get_params()))}
     save_ensemble(out, made, beside=beside)
     print_held_out(model.report_)
@@ -74,7 +78,7 @@ def run_train(options: Mapping[str, Any], overwrite: bool) -> dict[str, Any]:
         beside[TESTED] = json.dumps(found, ensure_ascii=False, indent=2) + "\n"
         save_ensemble(out, made, beside=beside)
     if given is None:
-        shutil.rmtree(checkpoints, ignore_errors=True)
+        remove_checkpoints(checkpoints)
     say(f"wrote {out}")
     return found
 
@@ -90,6 +94,22 @@ def _files(options: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
     }
     if texts.unlabeled:
         found["without labels"] = what_was_read(options["unlabeled"], texts.unlabeled)
+    return found
+
+
+def _fingerprints(
+    options: Mapping[str, Any], texts: Texts, files: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return what tells texts, labels, groups and weights to learn from from others, by file."""
+    given = {"labelled": (texts.train, "table"), "held out": (texts.valid, "valid")}
+    found = {
+        str(options[name]): f"{files[use]['fingerprint']} "
+        + fingerprint_of(part.labels, part.groups or (), part.weights or ())
+        for use, (part, name) in given.items()
+        if part is not None
+    }
+    if texts.unlabeled:
+        found[", ".join(options["unlabeled"])] = files["without labels"]["fingerprint"]
     return found
 
 

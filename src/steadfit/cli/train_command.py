@@ -53,6 +53,10 @@ def train(
         bool | None, typer.Option("--drop-unlabeled", help="Leave out rows without a label.")
     ] = None,
     encoding: Annotated[str | None, _choice("Of text files.", "utf-8")] = None,
+    delimiter: Annotated[
+        str | None, _choice("Character between the fields of CSV, or tab.", ",")
+    ] = None,
+    quotes: Annotated[bool | None, _choice("Whether quote marks enclose fields.", "quotes")] = None,
     pretrained: Annotated[
         str | None,
         _choice("Language model to begin with: auto, a name, a folder, or none.", "auto"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from steadfit.cli.option_types import checked
 from steadfit.cli.sizes import sizes_of
 from steadfit.cli.toml_file import read_toml
 from steadfit.core.errors import DataError
@@ -16,9 +17,16 @@ NONE = "none"
 _BACKWARDS = {"no": False, "yes": True, "both": "both", False: False, True: True}
 # What belongs to the command and not to the estimator.
 _ONE_PATH = ("table", "out", "test", "valid", "checkpoint_dir")
-_COLUMNS = ("label", "group", "weight", "label_separator")
-_OWN = (*_ONE_PATH, *_COLUMNS, "text", "unlabeled", "drop_unlabeled", "encoding")
-_DEFAULTS = {"text": ["text"], "label": "label", "drop_unlabeled": False, "encoding": "utf-8"}
+_COLUMNS = ("text", "label", "group", "weight", "label_separator")
+_LAID_OUT = ("encoding", "delimiter", "quotes")
+_OWN = (*_ONE_PATH, *_COLUMNS, *_LAID_OUT, "unlabeled", "drop_unlabeled")
+_DEFAULTS = {
+    "text": ["text"],
+    "label": "label",
+    "drop_unlabeled": False,
+    "encoding": "utf-8",
+    "quotes": True,
+}
 
 
 def resolved(words: Mapping[str, Any], config: Path | None) -> dict[str, Any]:
@@ -37,6 +45,7 @@ def resolved(words: Mapping[str, Any], config: Path | None) -> dict[str, Any]:
             f"{config}: {', '.join(unknown)} is no option; accepted are "
             f"{', '.join(sorted(accepted))}"
         )
+    in_file = checked(in_file, config)
     found = {**_DEFAULTS, **in_file, **{name: _plain(value) for name, value in words.items()}}
     if isinstance(found["text"], str):
         found["text"] = [found["text"]]
@@ -51,9 +60,6 @@ def resolved(words: Mapping[str, Any], config: Path | None) -> dict[str, Any]:
     for name in ("lr", "lm_lr"):
         if name in found and found[name] != FIND:
             found[name] = _number(name, found[name])
-    for name in _ONE_PATH + _COLUMNS:
-        if not isinstance(found.get(name, ""), str):
-            raise DataError(f"{config}: {name} is {found[name]!r}; a string is accepted")
     return found
 
 

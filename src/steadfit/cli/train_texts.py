@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from steadfit.cli.labelled_texts import Source
+from steadfit.cli.layout import Layout
 from steadfit.cli.unlabelled_texts import unlabelled
 from steadfit.core.console import say
 from steadfit.core.errors import DataError
@@ -18,6 +19,7 @@ from steadfit.text.table_rows import LABEL, TEXT
 from steadfit.text.values import names_of, refuse_other_labels
 
 FEWEST = 2  # texts of a class: one to learn from, one to hold out
+_SHOWN = 8  # classes in a line
 
 
 class Texts(NamedTuple):
@@ -36,6 +38,11 @@ def read_texts(options: Mapping[str, Any]) -> Texts:
         DataError: a file that cannot be read, rows without text or label, fewer than two classes, a
             class with one text, labels in the other files that training does not have.
     """
+    if options.get("multi_label") is True and "label_separator" not in options:
+        raise DataError(
+            "--multi-label needs --label-separator, which says what stands between the labels of a "
+            "text, such as '|'; with it, lists of JSON and Parquet are taken as they are"
+        )
     train = _read(options, "table", options.get("group"), options.get("weight"))
     _check_classes(train, options)
     valid, test = (
@@ -51,7 +58,7 @@ def read_texts(options: Mapping[str, Any]) -> Texts:
     more = [
         text
         for place in options.get("unlabeled", ())
-        for text in unlabelled(Path(place), options["text"], options["encoding"])
+        for text in unlabelled(Path(place), options["text"], Layout.of(options))
     ]
     if more:
         say(f"{len(more):,} texts without labels")
@@ -94,7 +101,7 @@ def _read(
         (TEXT,) if path.is_dir() else tuple(options["text"]),
         LABEL if path.is_dir() else options["label"],
         options["drop_unlabeled"],
-        options["encoding"],
+        Layout.of(options),
         separator=options.get("label_separator"),
     )
     found = source.read(group, weight)
@@ -102,8 +109,17 @@ def _read(
     if found.dropped:
         left_out = f"; {found.dropped:,} without a label {_are(found.dropped)} left out"
     empty = f"; {found.empty:,} {_are(found.empty)} empty" if found.empty else ""
-    say(f"{path}: {len(found.texts):,} labelled texts{left_out}{empty}")
+    say(f"{path}: {len(found.texts):,} labelled texts{left_out}{empty}{_classes_in(found)}")
     return found
+
+
+def _classes_in(found: Labelled) -> str:
+    """Return how many texts each class has, of many classes the commonest."""
+    counts = Counter(name for label in found.labels for name in names_of(label))
+    ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    shown = ", ".join(f"{name!r} {count:,}" for name, count in ordered[:_SHOWN])
+    more = f" and {len(counts) - _SHOWN:,} more" if len(counts) > _SHOWN else ""
+    return f"; by label: {shown}{more}" if counts else ""
 
 
 def _are(count: int) -> str:

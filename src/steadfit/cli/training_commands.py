@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from steadfit.cli.table_options import Delimiter, Encoding, Quotes
+
 Text = Annotated[str, typer.Option("--text", help="Column of the texts, where a table is given.")]
 Base = Annotated[
     str,
@@ -47,7 +49,9 @@ def lm(
         typer.Option("--sizes", help="Without a base, such as n_hid=1152,n_layers=3."),
     ] = "",
     seed: Seed = 0,
-    encoding: Annotated[str, typer.Option("--encoding", help="Of text files.")] = "utf-8",
+    encoding: Encoding = "utf-8",
+    delimiter: Delimiter = None,
+    quotes: Quotes = True,
     checkpoint_dir: Annotated[
         Path | None,
         typer.Option(
@@ -61,9 +65,11 @@ def lm(
     ] = False,
 ) -> None:
     """Train a language model on texts without labels; stopped, the same command goes on."""
+    from steadfit.cli.layout import Layout
     from steadfit.cli.lm import run_lm
     from steadfit.recipe.settings import LanguageModelSettings
 
+    layout = Layout.of(locals())
     given: dict[str, Any] = {
         "epochs": epochs,
         "lr": lr,
@@ -81,7 +87,7 @@ def lm(
         backwards=backwards,
         sizes=sizes,
         seed=seed,
-        encoding=encoding,
+        layout=layout,
         checkpoints=checkpoint_dir,
         overwrite=overwrite,
     )
@@ -94,6 +100,12 @@ def lr_find(
         typer.Option("--text", help="Column of the texts; several times for several."),
     ] = None,
     label: Annotated[str, typer.Option("--label", help="Column of the labels.")] = "label",
+    label_separator: Annotated[
+        str | None,
+        typer.Option(
+            "--label-separator", help="What stands between the labels of a text with several."
+        ),
+    ] = None,
     base: Base = "auto",
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Texts a step.")] = 32,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Of growing rates.")] = 100,
@@ -105,7 +117,9 @@ def lr_find(
     drop_unlabeled: Annotated[
         bool, typer.Option("--drop-unlabeled", help="Leave out rows without a label.")
     ] = False,
-    encoding: Annotated[str, typer.Option("--encoding", help="Of text files.")] = "utf-8",
+    encoding: Encoding = "utf-8",
+    delimiter: Delimiter = None,
+    quotes: Quotes = True,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Draw losses by rates into a .png.")
     ] = None,
@@ -115,7 +129,9 @@ def lr_find(
 ) -> None:
     """Try growing learning rates on the head, and say where its loss falls."""
     from steadfit.cli.labelled_texts import Source
+    from steadfit.cli.layout import Layout
     from steadfit.cli.lr_find import Trial, run_lr_find
 
-    source = Source(table, tuple(text or ("text",)), label, drop_unlabeled, encoding)
+    layout, columns = Layout.of(locals()), tuple(text or ("text",))
+    source = Source(table, columns, label, drop_unlabeled, layout, label_separator)
     run_lr_find(source, Trial(base, batch_size, steps, sizes, seed), plot, as_json)

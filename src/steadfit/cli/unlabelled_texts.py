@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from steadfit.cli.layout import Layout
 from steadfit.text.fields import join_fields, text_columns
 from steadfit.text.readers import read_corpus
-from steadfit.text.table_rows import FOLDER, LINES, TEXT, check_keys, rows, suffixes
+from steadfit.text.table_formats import FOLDER, LINES, suffixes
+from steadfit.text.table_rows import TEXT, check_keys, rows
 from steadfit.text.values import text_value
 
 
-def unlabelled(place: Path, columns: Sequence[str], encoding: str = "utf-8") -> Sequence[str]:
+def unlabelled(place: Path, columns: Sequence[str], layout: Layout) -> Sequence[str]:
     """Return the texts of a table, a .txt file or a folder; large files are read when asked for.
 
     Raises:
@@ -19,8 +21,10 @@ def unlabelled(place: Path, columns: Sequence[str], encoding: str = "utf-8") -> 
     """
     names = text_columns(columns)
     if len(names) == 1 and not suffixes(place)[1]:
-        return read_corpus(place, names[0], encoding=encoding).texts
-    table = rows(place, encoding=encoding)
+        encoding, _, delimiter, quotes = layout
+        found = read_corpus(place, names[0], encoding=encoding, delimiter=delimiter, quotes=quotes)
+        return found.texts
+    table = rows(place, **layout.arguments())
     if table.format in (LINES, FOLDER):
         names = (TEXT,)
     table.require(names)

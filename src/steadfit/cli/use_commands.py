@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from steadfit.cli.folder_commands import AsJSON, Model
+from steadfit.cli.table_options import Delimiter, Encoding, Format, Quotes, Separator
 
 Text = Annotated[
     list[str] | None,
@@ -25,15 +26,6 @@ Engine = Annotated[
     str,
     typer.Option("--engine", help="Numbers to read in: auto, float32, bf16 or int8."),
 ]
-Encoding = Annotated[str, typer.Option("--encoding", help="Of text files.")]
-Format = Annotated[
-    str | None,
-    typer.Option(
-        "--format",
-        help="csv, tsv, jsonl, parquet, txt or folder.",
-        show_default="by the name's ending",
-    ),
-]
 
 
 def evaluate(
@@ -48,16 +40,21 @@ def evaluate(
     drop_unlabeled: Annotated[
         bool, typer.Option("--drop-unlabeled", help="Leave out rows without a label.")
     ] = False,
+    label_separator: Separator = None,
     engine: Engine = "auto",
     encoding: Encoding = "utf-8",
     format: Format = None,
+    delimiter: Delimiter = None,
+    quotes: Quotes = True,
     as_json: AsJSON = False,
 ) -> None:
     """Judge a classifier on labelled texts, with intervals, or test it against another."""
     from steadfit.cli.evaluate import run_evaluate
     from steadfit.cli.labelled_texts import Source
+    from steadfit.cli.layout import Layout
 
-    source = Source(table, tuple(text or ()), label, drop_unlabeled, encoding, format)
+    layout = Layout.of(locals())
+    source = Source(table, tuple(text or ()), label, drop_unlabeled, layout, label_separator)
     run_evaluate(model, source, against, engine, as_json)
 
 
@@ -94,8 +91,11 @@ def predict(
     missing_as_empty: Annotated[
         bool, typer.Option("--missing-as-empty", help="Score rows without a text as empty ones.")
     ] = False,
+    label_separator: Separator = None,
     encoding: Encoding = "utf-8",
     format: Format = None,
+    delimiter: Delimiter = None,
+    quotes: Quotes = True,
     out_format: Annotated[
         str | None,
         typer.Option(
@@ -106,19 +106,20 @@ def predict(
     ] = None,
 ) -> None:
     """Label a table of any size, row by row; stopped, the same command goes on."""
+    from steadfit.cli.layout import Layout
     from steadfit.cli.predict import Scoring, run_predict
 
+    layout = Layout.of(locals())
     scoring = Scoring(
         abstain_below=abstain_below,
         overwrite=overwrite,
         overwrite_columns=overwrite_columns,
         prefix=prefix,
         missing_as_empty=missing_as_empty,
-        encoding=encoding,
-        format=format,
         out_format=out_format,
     )
-    run_predict(model, table, out, tuple(text or ()), engine, scoring)
+    columns = tuple(text or ())
+    run_predict(model, table, out, columns, engine, scoring, layout, label_separator)
 
 
 def explain(
@@ -140,6 +141,9 @@ def explain(
         Path | None, typer.Option("--html", help="Write a page with coloured words.")
     ] = None,
     encoding: Encoding = "utf-8",
+    format: Format = None,
+    delimiter: Delimiter = None,
+    quotes: Quotes = True,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a page that is there.")
     ] = False,
@@ -150,6 +154,7 @@ def explain(
     if row is not None and given is None:
         raise typer.BadParameter("--row needs a table")
     from steadfit.cli.explain import Wanted, run_explain
+    from steadfit.cli.layout import Layout
 
-    wanted = Wanted(given, file, row, tuple(text or ()), encoding)
+    wanted = Wanted(given, file, row, tuple(text or ()), Layout.of(locals()))
     run_explain(model, wanted, of_class, html, overwrite)

@@ -21,3 +21,13 @@ def what_was_read(files: Sequence[str | Path], texts: Iterable[str]) -> dict[str
         count += 1
     names = ", ".join(Path(file).name or str(file) for file in files)
     return {"from": names, "texts": count, "fingerprint": digest.hexdigest()}
+
+
+def fingerprint_of(*columns: Iterable[Any]) -> str:
+    """Return what tells columns of labels, groups or numbers from others."""
+    digest = blake2b(digest_size=16)
+    for column in columns:
+        for value in column:
+            digest.update(repr(value).encode("utf-8", "surrogatepass") + b"\n")
+        digest.update(b"\n")
+    return digest.hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 _GIVEN = re.compile(r"\b([a-z][a-z_]+)=(True|False|'[^']*')")
 # Of columns the command line takes names alone.
@@ -17,10 +18,14 @@ _NAMES = (
 )
 _SAID = re.compile(rf"\b(give another|or|say|with|by) ({'|'.join(_NAMES)})\b")
 _VERBS = {"say": "give"}
+_OPTIONS = {"separator": "label-separator"}  # whose names are others
 
 
 def as_words(message: str) -> str:
-    """Return a message with `--drop-unlabeled` where it says `drop_unlabeled=True`, and so on."""
+    """Return a message with `--drop-unlabeled` where it says `drop_unlabeled=True`, and so on.
+
+    Values stand as a shell takes them: `--delimiter ';'`.
+    """
     message = _NUMBERED.sub("", message).replace("add these to classes=, or leave", "leave")
     message = message.replace("give a prefix for", "give --prefix for")
     return _SAID.sub(_bare, _GIVEN.sub(_option, message))
@@ -30,7 +35,7 @@ def _option(found: re.Match[str]) -> str:
     name, value = found[1].replace("_", "-"), found[2]
     if value in ("True", "False"):
         return f"--{'no-' if value == 'False' else ''}{name}"
-    return f"--{name} {value[1:-1]}"
+    return f"--{_OPTIONS.get(name, name)} {shlex.quote(value[1:-1])}"
 
 
 def _bare(found: re.Match[str]) -> str:

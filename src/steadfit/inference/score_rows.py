@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from steadfit.core.checks import is_number, shown, whole_number, yes_or_no
 from steadfit.core.errors import DataError
 from steadfit.text.fields import join_fields
-from steadfit.text.table_rows import LABEL, FolderTable, Rows, check_keys
+from steadfit.text.table_rows import LABEL, FolderTable, JSONTable, Rows, check_keys
 from steadfit.text.values import is_missing, text_value
 
 _CHARACTERS = 1 << 22  # of texts from which on fewer rows are held
@@ -76,6 +76,17 @@ def all_columns(table: Rows, asked: Asked) -> list[str]:
     return given + [name for name in asked.columns if name not in given]
 
 
+def require_texts(table: Rows, asked: Asked) -> None:
+    """Check that the columns of the texts are there, as far as the table's first record can tell.
+
+    Raises:
+        DataError: one is not, and missing texts are not to be empty ones.
+    """
+    # JSON lines without a line have no columns, and an object may leave out the key of a text.
+    if table.columns and not (asked.missing_as_empty and isinstance(table, JSONTable)):
+        table.require(asked.texts)
+
+
 def scored_blocks(
     table: Rows,
     asked: Asked,
@@ -98,7 +109,8 @@ def scored_blocks(
         decide: labels of probabilities; the likeliest classes, or none, if it is not given.
 
     Raises:
-        DataError: a record without a text or with other columns; probabilities that are none.
+        DataError: a record without a text or with other columns; probabilities that are none; a
+            key of the texts that none of the first records has.
     """
     for _ in range(done):
         if next(table, None) is None:
@@ -130,6 +142,8 @@ def _scored(
     probabilities: Probabilities,
     decide: Decide | None,
 ) -> Block:
+    if table.number == len(records):
+        _check_first(table, records, asked)
     found = _checked(probabilities(texts), len(texts), len(asked.classes))
     labels = _likeliest(found, asked) if decide is None else list(decide(found))
     folder = isinstance(table, FolderTable)
@@ -166,9 +180,17 @@ def _checked(values: Any, texts: int, classes: int) -> NDArray[np.float64]:
     return found
 
 
+def _check_first(table: Rows, records: Sequence[dict[str, Any]], asked: Asked) -> None:
+    """Raise DataError where no record has a key: its name is more likely wrong than all missing."""
+    for name in asked.texts:
+        if not any(name in record for record in records):
+            check_keys(table, records[-1], [name])
+
+
 def _text(table: Rows, record: dict[str, Any], asked: Asked) -> str:
-    check_keys(table, record, asked.texts)
-    values = [record[name] for name in asked.texts]
+    if not asked.missing_as_empty:
+        check_keys(table, record, asked.texts)
+    values = [record.get(name) for name in asked.texts]
     for place, (name, value) in enumerate(zip(asked.texts, values, strict=True)):
         if is_missing(value):
             if not asked.missing_as_empty:

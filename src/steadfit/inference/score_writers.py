@@ -12,7 +12,7 @@ from typing import Any
 
 from steadfit.core.errors import DataError
 from steadfit.text.parquet_rows import polars_or_error
-from steadfit.text.table_rows import CSV, JSONL, PARQUET, TSV
+from steadfit.text.table_formats import CSV, JSONL, PARQUET, TSV
 
 OUT_FORMATS = (CSV, TSV, JSONL, PARQUET)
 # Made once, and not for each row.
@@ -77,14 +77,23 @@ def write_parquet(lines: Path, out: Path, types: Mapping[str, Any]) -> None:
 
 
 def _json_line(row: Mapping[str, Any]) -> str:
+    return _json(row) + "\n"
+
+
+def _json(value: Any) -> str:
     try:
-        return _as_json(row) + "\n"
+        return _as_json(value)
     except ValueError:  # a number that JSON has not
-        finite = {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in row.items()
-        }
-        return _as_json(finite) + "\n"
+        return _as_json(_finite(value))
+
+
+def _finite(value: Any) -> Any:
+    """Return a value with None for each number, however deep, that is infinite or none."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(one) for name, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def _field(value: Any, delimiter: str) -> str:
@@ -106,7 +115,7 @@ def _as_text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, (bool, list, dict)):
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return _json(value)
     return str(value)  # of a float, the shortest digits that give it back
 
 

@@ -23,6 +23,7 @@ from steadfit.inference.score_rows import (
     Decide,
     Probabilities,
     all_columns,
+    require_texts,
     scored_blocks,
 )
 from steadfit.inference.score_writers import (
@@ -34,8 +35,9 @@ from steadfit.inference.score_writers import (
 )
 from steadfit.text.fields import text_columns
 from steadfit.text.records import FileLines
-from steadfit.text.stream_lines import STANDARD_INPUT
-from steadfit.text.table_rows import CSV, FORMAT_OF, JSONL, PARQUET, Rows, rows
+from steadfit.text.stream_lines import PACKED, STANDARD_INPUT
+from steadfit.text.table_formats import CSV, FORMAT_OF, JSONL, PARQUET
+from steadfit.text.table_rows import Rows, rows
 
 STANDARD_OUTPUT = "-"
 
@@ -121,11 +123,12 @@ def score_file(
     kind = _out_format(out, out_format)
     yes_or_no("overwrite", overwrite)
     target = None if str(out) == STANDARD_OUTPUT else a_path("out", out).expanduser()
+    if target is not None and target.is_dir():
+        raise DataError(f"{target} is a folder, and a file is to be written there; name another")
     if target is not None and target.exists() and not overwrite:
         raise DataError(f"{target} is there already; name another file, or say overwrite")
     table = rows(source, format, encoding, delimiter, quotes)
-    if table.columns:  # JSON lines without a line have none
-        table.require(asked.texts)
+    require_texts(table, asked)
     job = _Job(table, asked, probabilities, kind, all_columns(table, asked), decide)
     if target is None:
         return _to_standard_output(job)
@@ -251,6 +254,10 @@ def _out_format(out: str | Path, out_format: str | None) -> str:
         raise DataError(
             f"{out}: a file ending so cannot be written; accepted are .csv, .tsv, .jsonl and "
             f".parquet, or out_format, one of {', '.join(OUT_FORMATS)}"
+        )
+    if not standard and Path(out).suffix.lower() in PACKED:
+        raise DataError(
+            f"{out}: what is written is not compressed; name {Path(out).stem}, and compress that"
         )
     if standard and kind == PARQUET:
         raise DataError("Parquet cannot be written to standard output; name a file")

@@ -60,8 +60,8 @@ def labelled(
     """Return the documents of a table or folder that have a label.
 
     A text may be empty; it is counted. None and NaN are no texts. Labels and groups that are
-    numbers become strings, 1 and 1.0 both "1". An empty label is a missing one, but with a
-    separator it says that the document is of no class.
+    numbers become strings, 1 and 1.0 both "1"; white space around a label is none of it. An empty
+    label is a missing one, but with a separator it says that the document is of no class.
 
     Args:
         source: as in `steadfit.text.table_rows.rows`.
@@ -190,16 +190,16 @@ def _label(value: Any, separator: str | None, where: str) -> Any:
         if is_set_of_labels(value):
             raise DataError(
                 f"{where}: the label is the list {shown(value)}; where texts may have several "
-                "labels give a separator (--label-separator '|'), and lists are taken as they are"
+                "labels give separator='|', and lists are taken as they are"
             )
-        return label_value(value, where)
+        return label_value(value, where).strip()
     if is_set_of_labels(value):
         parts = [label_value(part, where) for part in value]
     elif value == "":
         return ()
     else:
-        parts = [part.strip() for part in label_value(value, where).split(separator)]
-    return tuple(sorted({part for part in parts if part}))
+        parts = label_value(value, where).split(separator)
+    return tuple(sorted({part.strip() for part in parts if part.strip()}))
 
 
 def _weight(value: Any, where: str) -> float:

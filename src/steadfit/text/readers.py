@@ -35,11 +35,13 @@ def read_corpus(
     label: str | int | None = None,
     group: str | int | None = None,
     encoding: str = "utf-8",
+    delimiter: str | None = None,
+    quotes: bool = True,
 ) -> Corpus:
     """Return the texts at `path`, read by its kind.
 
     A folder (its `.txt` files), `.csv`, `.tsv`, `.jsonl` or `.ndjson`, `.parquet`, or one `.txt`
-    file with a document a line.
+    file with a document a line. `delimiter` and `quotes` are of tables, as in `read_csv`.
 
     Raises:
         DataError: when the path is not there or of another kind, or columns are named for a
@@ -64,9 +66,9 @@ def read_corpus(
             )
         return read_lines(path, encoding=encoding)
     if kind == ".csv":
-        return read_csv(path, text, label, group, encoding=encoding)
+        return read_csv(path, text, label, group, delimiter, encoding, quotes=quotes)
     if kind == ".tsv":
-        return read_tsv(path, text, label, group, encoding=encoding)
+        return read_tsv(path, text, label, group, encoding, quotes=quotes)
     if kind in (".jsonl", ".ndjson"):
         keys = [None if key is None else str(key) for key in (text, label, group)]
         return read_jsonl(path, keys[0] or "text", keys[1], keys[2], encoding=encoding)

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from steadfit.core.checks import a_path
 from steadfit.core.errors import DataError
 from steadfit.text.lines import without_line_end
 from steadfit.text.parquet_rows import ParquetRows
@@ -19,18 +18,17 @@ from steadfit.text.raw_rows import (
     json_rows,
 )
 from steadfit.text.records import FileLines, Place
-from steadfit.text.stream_lines import PACKED, STANDARD_INPUT, StreamLines, is_stream
+from steadfit.text.stream_lines import STANDARD_INPUT, StreamLines, is_stream
+from steadfit.text.table_formats import (
+    FOLDER,
+    JSONL,
+    LINES,
+    PARQUET,
+    TSV,
+    format_of,
+    path_of,
+)
 
-CSV, TSV, JSONL, PARQUET, LINES, FOLDER = "csv", "tsv", "jsonl", "parquet", "txt", "folder"
-FORMATS = (CSV, TSV, JSONL, PARQUET, LINES, FOLDER)
-FORMAT_OF = {
-    ".csv": CSV,
-    ".tsv": TSV,
-    ".jsonl": JSONL,
-    ".ndjson": JSONL,
-    ".parquet": PARQUET,
-    ".txt": LINES,
-}
 TEXT, LABEL, NAME = "text", "label", "name"  # the columns of plain files and folders
 
 
@@ -68,17 +66,14 @@ def rows(
             name; a row with too few or too many fields. The message names the line.
         MissingExtraError: Parquet without polars.
     """
-    standard = str(source) == STANDARD_INPUT
-    path = Path("standard input") if standard else a_path("source", source).expanduser()
-    if not standard and not path.exists():
-        raise DataError(f"{path} does not exist")
-    kind = _format(path, format, standard)
+    path, kind = path_of(source), format_of(source, format)
     if kind == PARQUET:
         return ParquetTable(path)
     if kind == FOLDER:
         return FolderTable(path, encoding)
     lines: FileLines | StreamLines
-    if standard or is_stream(path):
+    if is_stream(source):
+        standard = str(source) == STANDARD_INPUT
         lines = StreamLines(STANDARD_INPUT if standard else path, encoding)
     else:
         lines = FileLines(path, encoding)
@@ -95,7 +90,7 @@ class Rows(Iterator[dict[str, Any]]):
 
     Attributes:
         path: where they come from.
-        format: one of `FORMATS`.
+        format: one of `steadfit.text.table_formats.FORMATS`.
         columns: of a table; of JSON lines, the keys of the first record.
         place: where the last record begins and ends; None where it has no line, or before it.
         number: of the last record, from 1.
@@ -252,40 +247,6 @@ def check_keys(table: Rows, record: dict[str, Any], names: Sequence[str]) -> Non
     if missing := [name for name in names if name not in record]:
         there = ", ".join(map(repr, record)) or "none"
         raise DataError(f"{table.where}: no key {missing[0]!r}; the keys are {there}")
-
-
-def suffixes(path: str | Path) -> tuple[str, str]:
-    """Return what a name ends in, in lower case, and the compression behind it, or ""."""
-    path = Path(path)
-    packed = path.suffix.lower()
-    if packed not in PACKED:
-        return packed, ""
-    return Path(path.stem).suffix.lower(), packed
-
-
-def _format(path: Path, format: str | None, standard: bool) -> str:
-    if format is not None and format not in FORMATS:
-        raise DataError(f"format={format!r}: accepted are {', '.join(FORMATS)}")
-    if standard:
-        kind = format or CSV
-        if kind in (PARQUET, FOLDER):
-            raise DataError(f"standard input cannot be read as {kind}; save it as a file first")
-        return kind
-    if path.is_dir() or format == FOLDER:
-        if format not in (None, FOLDER) or not path.is_dir():
-            raise DataError(f"{path} is {'a' if path.is_dir() else 'no'} folder; format={format!r}")
-        return FOLDER
-    ending, packed = suffixes(path)
-    kind = format or FORMAT_OF.get(ending, "")
-    if not kind:
-        raise DataError(
-            f"{path}: a file ending in {(ending + packed) or 'nothing'!r} is not known; accepted "
-            f"are {', '.join(FORMAT_OF)}, compressed as .gz or .xz too, and folders of .txt files; "
-            f"or name its format: {', '.join(FORMATS[:-1])}"
-        )
-    if kind == PARQUET and packed:
-        raise DataError(f"{path}: unpack it first; Parquet is compressed inside")
-    return kind
 
 
 def _folder(name: str) -> str | None:
