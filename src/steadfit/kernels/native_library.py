@@ -23,11 +23,12 @@ from steadfit.core.console import note
 from steadfit.core.home import home
 
 SOURCES = Path(__file__).parent / "native"
-# Three ways to multiply, each with the instructions it needs; the first that can be is taken.
+# Four ways to multiply, each with the instructions it needs; the first that can be is taken.
 AVX2 = ("avx2", "fma3")
-AVX512 = ("avx512_f", "avx512_bw", "avx512_vl", "avx512_dq", "avx512_bf16", "avx512_vnni")
-AMX = ("amx_tile", "amx_bf16", "amx_int8")
-WAYS = {"amx": (*AVX2, *AVX512, *AMX), "avx512": (*AVX2, *AVX512), "avx2": AVX2}
+VNNI = (*AVX2, "avx512_f", "avx512_bw", "avx512_vl", "avx512_dq", "avx512_vnni")
+AVX512 = (*VNNI, "avx512_bf16")
+AMX = (*AVX512, "amx_tile", "amx_bf16", "amx_int8")
+WAYS = {"amx": AMX, "avx512": AVX512, "vnni": VNNI, "avx2": AVX2}
 _FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-fopenmp", "-fno-exceptions")
 _BUILD_SECONDS = 300
 
@@ -155,7 +156,7 @@ def _flags() -> tuple[str, ...]:
 def _flag(instruction: str) -> str:
     if instruction == "fma3":
         return "-mfma"
-    return "-m" + instruction.replace("_", "-" if instruction in AMX else "")
+    return "-m" + instruction.replace("_", "-" if instruction.startswith("amx") else "")
 
 
 def _build(program: str, sources: list[str], out: str) -> None:

@@ -90,8 +90,23 @@ inline Floats load_bf16(Lanes lanes, const bf16* from) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(half, 16));
 }
 
+// 16 neighbours of a row as bfloat16.
+#ifdef __AVX512BF16__
+inline __m256i to_bf16(Floats x) { return (__m256i)_mm512_cvtneps_pbh(x); }
+#else
+// Rounded to the nearest, to even between two; a NaN stays one.
+inline __m256i to_bf16(Floats x) {
+    const __m512i bits = _mm512_castps_si512(x);
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i up = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+    const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
+    const __mmask16 is_nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    return _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_mask_mov_epi32(up, is_nan, quiet), 16));
+}
+#endif
+
 inline void store_bf16(bf16* to, Floats x) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), (__m256i)_mm512_cvtneps_pbh(x));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), to_bf16(x));
 }
 
 // Rounded to the nearest whole number of 1 / factor, at most 127 either way.
@@ -103,13 +118,13 @@ inline void store_int8(int8_t* to, Floats x, Floats factor) {
 
 // 32 neighbours of a row as bfloat16.
 inline Words two_to_bf16(Floats first, Floats second) {
-    return (__m512i)_mm512_cvtne2ps_pbh(second, first);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(to_bf16(first)), to_bf16(second), 1);
 }
 
 // 16 numbers of a row beside the 16 below them: pairs of bfloat16, the upper row in the low half.
 inline Words pairs(Floats upper, Floats lower) {
-    const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(upper));
-    const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(lower));
+    const __m512i low = _mm512_cvtepu16_epi32(to_bf16(upper));
+    const __m512i high = _mm512_cvtepu16_epi32(to_bf16(lower));
     return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
 }
 

@@ -1,4 +1,4 @@
-// Rows of tiles multiplied by the instructions of AVX-512 for bfloat16 and int8.
+// Rows of tiles multiplied by the instructions of AVX-512 for int8, and those for bfloat16 or float32.
 #pragma once
 
 #include <cstring>
@@ -14,12 +14,23 @@ constexpr int kMostColumns = 32;  // at a time
 // and 128 times the right factor's columns is subtracted from the sums.
 constexpr int kSign = static_cast<int>(0x80808080);
 
+// The numbers of pairs of bfloat16, which are the upper halves of float32.
+inline __m512 first_of(__m512i pairs) { return _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16)); }
+inline __m512 second_of(__m512i pairs) {
+    return _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(-(1 << 16))));
+}
+
 template <typename T>
 inline __m512i add_product(__m512i sums, __m512i left, __m512i right) {
     if constexpr (sizeof(T) == 1) {
         return _mm512_dpbusd_epi32(sums, left, right);
     } else {
+#ifdef __AVX512BF16__
         return (__m512i)_mm512_dpbf16_ps((__m512)sums, (__m512bh)left, (__m512bh)right);
+#else
+        const __m512 one = _mm512_fmadd_ps(first_of(left), first_of(right), (__m512)sums);
+        return (__m512i)_mm512_fmadd_ps(second_of(left), second_of(right), one);
+#endif
     }
 }
 
