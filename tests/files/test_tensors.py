@@ -9,7 +9,13 @@ import torch
 from torch import nn
 
 from steadfit.core.errors import FileFormatError
-from steadfit.files.tensors import load_tensors, load_weights, looks_like_pickle, save_tensors
+from steadfit.files.tensors import (
+    load_tensors,
+    load_weights,
+    looks_like_pickle,
+    save_tensors,
+    without_ties,
+)
 
 
 class Tied(nn.Module):
@@ -44,7 +50,7 @@ def test_tensors_come_back_to_the_bit_whatever_their_type_and_strides(tmp_path: 
 
 def test_a_tied_weight_is_written_once_and_still_tied_when_read(tmp_path: Path) -> None:
     model, other = Tied(), Tied()
-    save_tensors(tmp_path / "a", model.state_dict())
+    save_tensors(tmp_path / "a", without_ties(model.state_dict()))
     assert set(load_tensors(tmp_path / "a")) == {"embedding.weight", "decoder.bias", "steps"}
     load_weights(other, tmp_path / "a")
     assert other.decoder.weight is other.embedding.weight

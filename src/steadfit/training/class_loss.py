@@ -83,19 +83,17 @@ class ClassLoss(nn.Module):
 
     def forward(self, logits: Tensor, batch: DocumentBatch) -> Tensor:
         """Return the weighted sum of a batch's losses; logits are (batch, classes), float32."""
-        labels, smoothing = self._labels(batch), self.label_smoothing
-        weights = batch.weights
-        if self.multi_label:
-            targets = labels * (1 - smoothing) + smoothing / 2 if smoothing else labels
-            losses = F.binary_cross_entropy_with_logits(
-                logits, targets, self.class_weights, reduction="none"
+        labels = self._labels(batch)
+        if batch.weights is None and self.class_weights is None:
+            return self._losses(logits, labels, "sum")
+        losses = self._losses(logits, labels, "none")
+        if batch.weights is not None:
+            losses = losses * (batch.weights.unsqueeze(1) if self.multi_label else batch.weights)
+        if self.class_weights is not None:
+            losses = losses * (
+                self.class_weights if self.multi_label else self.class_weights[labels]
             )
-            weights = None if weights is None else weights.unsqueeze(1)
-        else:
-            losses = F.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
-            if self.class_weights is not None:
-                losses = losses * self.class_weights[labels]
-        return (losses if weights is None else losses * weights).sum()
+        return losses.sum()
 
     def judge(self, logits: Tensor, batch: DocumentBatch) -> Judged:
         """Return the plain loss of each document, or of each of its classes in turn.
@@ -120,6 +118,14 @@ class ClassLoss(nn.Module):
         if self.multi_label:
             found["multi_label"] = True
         return found
+
+    def _losses(self, logits: Tensor, labels: Tensor, reduction: str) -> Tensor:
+        """Return what each document costs, or each of its classes, without weights."""
+        smoothing = self.label_smoothing
+        if not self.multi_label:
+            return F.cross_entropy(logits, labels, reduction=reduction, label_smoothing=smoothing)
+        targets = labels * (1 - smoothing) + smoothing / 2 if smoothing else labels
+        return F.binary_cross_entropy_with_logits(logits, targets, reduction=reduction)
 
     def _labels(self, batch: DocumentBatch) -> Tensor:
         labels = batch.labels
