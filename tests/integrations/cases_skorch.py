@@ -131,7 +131,7 @@ def test_the_training_loss_holds_the_penalty_and_the_validation_loss_does_not(fo
 
 def test_nothing_is_left_behind(folder: Path) -> None:
     trained = net(stabilized()).fit(*documents())
-    assert "get_loss" not in vars(trained)
+    assert not {"get_loss", "fit_loop"} & vars(trained).keys()
     assert not any(one._forward_hooks for one in trained.module_.modules())
     again = pickle.loads(pickle.dumps(trained))
     assert np.array_equal(
@@ -154,6 +154,9 @@ def test_a_fit_after_one_that_failed_is_penalised_once(folder: Path) -> None:
     once = net(stabilized(), Fails())
     with raises(ArithmeticError, "enough"):
         once.fit(*documents())
+    assert not {"get_loss", "fit_loop"} & vars(once).keys()
+    assert not any(one._forward_hooks for one in once.module_.modules())
+    pickle.dumps(once)
     once.set_params(callbacks__Fails__enough=False).fit(*documents())
     close(weights(once.module_), weights(trained_by_hand()), EXACTLY)
     assert "get_loss" not in vars(once)
@@ -163,6 +166,7 @@ def test_a_schedule_goes_on_where_the_history_ends(folder: Path) -> None:
     schedule = warm_up(50.0, 12)
     whole = net(stabilized(schedule), max_epochs=4).fit(*documents())
     half = net(stabilized(schedule)).fit(*documents())
+    pickle.dumps(half)  # the schedule, too
     half.save_params(f_params="weights.pt", f_history="history.json")
     rest = net(stabilized(schedule)).initialize()
     rest.load_params(f_params="weights.pt", f_history="history.json")
