@@ -23,6 +23,7 @@ from steadfit.models.outputs import State
 from steadfit.recipe.network import Reading, starting_network, train_phase
 from steadfit.recipe.settings import ClassifierSettings
 from steadfit.text.corpus import Corpus
+from steadfit.training.events import Callback
 from steadfit.training.history import History
 from steadfit.training.objective import ClassifierObjective, StepResult
 from steadfit.training.optimizer import freeze_to
@@ -143,8 +144,8 @@ class Pairs:
 class UnlabelledObjective(ClassifierObjective):
     """A classifier's loss and penalties, and one of `TERMS` of the documents beside."""
 
-    def __init__(self, model: TextClassifier, penalties: Penalties, term: str) -> None:
-        super().__init__(model, penalties)
+    def __init__(self, model: TextClassifier, penalties: Penalties, term: str, **loss: Any) -> None:
+        super().__init__(model, penalties, **loss)
         self._name = term
         self._term: Callable[..., Tensor] = TERMS[term]
 
@@ -175,7 +176,10 @@ def train_beside(
     seed: int,
     checkpoints: Path | None,
     history: History,
-    **_: Any,
+    callbacks: Sequence[Callback] = (),
+    valid: None = None,
+    patience: None = None,
+    epochs: None = None,
 ) -> TextClassifier:
     """Return a classifier as of `train_network`, whose last phase reads texts without labels too.
 
@@ -184,22 +188,27 @@ def train_beside(
     Args:
         term: one of `TERMS`.
         texts: without labels.
-        reading, rows, how, seed, checkpoints, history: as of `train_network`.
+        reading, rows, how, seed, checkpoints, history, callbacks: as of `train_network`.
+        valid, patience, epochs: None; such a fit is not stopped early, nor trained again.
     """
+    assert valid is None
+    assert patience is None
+    assert epochs is None
     model = starting_network(reading, how, seed)
     documents = len(rows)  # type: ignore[arg-type]
     size = how.rows_of(documents)
     labelled = DocumentBatches(reading.store, rows, size, seed)
     store, _ = prepare_tokens(Corpus(texts), vocab=reading.vocab)
     pairs = Pairs(labelled, DocumentBatches(store, range(len(store)), size, seed))
-    plain = ClassifierObjective(model.eval(), how.penalties)
-    beside = UnlabelledObjective(model, how.penalties, term)
+    loss: Any = {"class_weights": reading.class_weights, "label_smoothing": how.label_smoothing}
+    plain = ClassifierObjective(model.eval(), how.penalties, **loss)
+    beside = UnlabelledObjective(model, how.penalties, term, **loss)
     stages = None if checkpoints is None else Stages(checkpoints)
     groups = model.layer_groups()
     *before, last = enumerate(how.phases(documents, len(groups)))
     for stage, phase in before:
-        train_phase(plain, labelled, phase, stage, how, history, seed, stages=stages)
+        train_phase(plain, labelled, phase, stage, how, history, seed, None, callbacks, stages)
     stage, phase = last
-    train_phase(beside, pairs, phase, stage, how, history, seed, stages=stages)
+    train_phase(beside, pairs, phase, stage, how, history, seed, None, callbacks, stages)
     freeze_to(groups, 0)
     return model

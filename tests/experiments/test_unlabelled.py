@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain, pairwise
 
 import numpy as np
@@ -10,10 +11,15 @@ import torch
 from torch import Tensor
 
 from experiments import _unlabelled
-from experiments._unlabelled import MOVE, TERMS, Pairs, UnlabelledObjective
+from experiments._unlabelled import MOVE, TERMS, Pairs, UnlabelledObjective, train_beside
 from steadfit.data.buckets import DocumentBatch, DocumentBatches
+from steadfit.data.prepare import prepare_tokens
 from steadfit.models.classifier import TextClassifier
 from steadfit.models.config import CLASSIFIER_DEFAULTS, AWDLSTMConfig
+from steadfit.recipe.network import Reading, train_network
+from steadfit.recipe.settings import ClassifierSettings
+from steadfit.text.corpus import Corpus
+from steadfit.training.history import History
 from steadfit.training.objective import ClassifierObjective
 from steadfit.training.penalty_terms import Penalties
 from tests.training.conftest import NO_PENALTIES, SIZES, WORDS, store_of
@@ -156,3 +162,24 @@ def test_a_step_adds_the_term_to_the_loss_of_the_labelled(
     term = TERMS["entropy"](model, batch, generator())
     assert result.total.item() == pytest.approx((loss + term).item(), rel=1e-6)
     assert beside.settings()["unlabelled"] == "entropy"
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_with_a_term_that_is_zero_the_network_is_the_plain_one_to_the_bit(
+    smoothing: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["a fine film", "a dull film", "so fine", "so dull"] * 10
+    corpus = Corpus(texts, list("pnpn") * 10)
+    store, vocab = prepare_tokens(corpus, classes=("n", "p"), min_freq=1)
+    reading, how = Reading(store, vocab, sizes=SIZES), ClassifierSettings(steps=12)
+    plain = train_network(reading, range(40), replace(how, label_smoothing=smoothing))
+
+    def trained(term: str) -> dict[str, Tensor]:
+        changed = replace(how, label_smoothing=smoothing)
+        given = {"seed": 0, "checkpoints": None, "history": History()}
+        return train_beside(term, texts, reading, range(40), changed, **given).state_dict()
+
+    monkeypatch.setitem(TERMS, "zero", lambda model, batch, generator: torch.zeros(()))
+    zero, entropy = trained("zero"), trained("entropy")
+    assert all(torch.equal(zero[name], value) for name, value in plain.state_dict().items())
+    assert not all(torch.equal(entropy[name], value) for name, value in zero.items())

@@ -299,12 +299,3 @@ def test_paths_that_cannot_be_read_say_what_is_accepted(write, tmp_path):
         read_corpus(tmp_path, label="label")
     with pytest.raises(DataError, match="cannot be read"):
         read_csv(tmp_path)
-
-
-def test_the_kind_of_a_table_keeps_its_delimiter_and_quotes(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_text('text;n\na "b;1\n')
-    assert read_corpus(path, delimiter=";", quotes=False).texts == ('a "b',)
-    path = tmp_path / "a.tsv"
-    path.write_text('text\tn\n"b\t1\n')
-    assert read_corpus(path, quotes=False).texts == ('"b',)

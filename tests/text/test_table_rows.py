@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from steadfit.core.errors import DataError, MissingExtraError
 from steadfit.text import parquet_rows
+from steadfit.text.readers import read_corpus
 from steadfit.text.table_formats import format_of
 from steadfit.text.table_rows import rows
 
@@ -212,3 +213,12 @@ def test_the_format_is_what_is_said_or_what_the_name_ends_in(tmp_path: Path) -> 
     found = [format_of(tmp_path / name, format) for name, format in given]
     assert found == ["csv", "txt", "tsv", "jsonl", "folder"]
     assert (format_of("-"), format_of("-", "txt")) == ("csv", "txt")
+
+
+def test_the_kind_of_a_table_keeps_its_delimiter_and_quotes(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('text;n\na "b;1\n')
+    assert read_corpus(path, delimiter=";", quotes=False).texts == ('a "b',)
+    path = tmp_path / "a.tsv"
+    path.write_text('text\tn\n"b\t1\n')
+    assert read_corpus(path, quotes=False).texts == ('"b',)
