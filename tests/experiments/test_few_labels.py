@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,13 @@ class Enough(Exception):
     """Ends a training once it is known what it reads."""
 
 
+@dataclass
+class Alone:
+    """Stands for networks that were trained."""
+
+    engine: str = "auto"
+
+
 def test_no_test_review_is_read_and_none_that_judges_is_learned_from(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -32,7 +40,7 @@ def test_no_test_review_is_read_and_none_that_judges_is_learned_from(
 
     def trained(networks: Any, corpus: Any, weights: Any, name: str) -> Any:
         read["labelled"] = {*corpus.texts}
-        return SimpleNamespace(alone=None)
+        return SimpleNamespace(alone=Alone())
 
     def linear_part(corpus: Any, alone: Any, fit: Any, recipe: Any, mixing: bool, more: Any) -> Any:
         read["unlabelled"] = {*more}

@@ -28,6 +28,7 @@ def plain(inputs: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) 
 @pytest.fixture(params=[1, 2, 4, 10, 11, 1000])
 def rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Rows whose logits are held at a time."""
+    monkeypatch.setattr(module, "CHUNK_ROWS", 1)
     monkeypatch.setattr(module, "CHUNK_BYTES", 4 * WORDS * request.param)
     return request.param
 
@@ -63,6 +64,21 @@ def test_what_is_frozen_gets_no_gradient_and_the_rest_keeps_its_own(frozen: set[
             assert leaf.grad is None
         else:
             torch.testing.assert_close(leaf.grad, expected[place], rtol=1e-11, atol=1e-12)
+
+
+def test_without_instructions_for_bfloat16_autocast_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "multiplies_bf16", lambda: False)
+    *leaves, targets = example(torch.float32)
+    expected = linear_cross_entropy(*leaves, targets)
+    with torch.autocast("cpu", torch.bfloat16):
+        got = linear_cross_entropy(*leaves, targets)
+    assert torch.equal(got, expected)
+    for a, b in zip(
+        torch.autograd.grad(got, leaves), torch.autograd.grad(expected, leaves), strict=True
+    ):
+        assert torch.equal(a, b)
 
 
 def test_autocast_products_stay_near_and_gradients_keep_the_dtype_of_their_weights() -> None:

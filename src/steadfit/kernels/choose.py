@@ -19,7 +19,7 @@ from steadfit.kernels.native_library import NativeError, library, missing_instru
 
 VARIABLE = "STEADFIT_KERNELS"
 CHOICES = ("auto", "plain", "native")
-LOSS = "Without them int8 cannot be had, and with AVX-512 bfloat16 takes several times as long."
+LOSS = "Without them int8 cannot be had, and all else takes longer."
 _chosen: str | None = None
 
 

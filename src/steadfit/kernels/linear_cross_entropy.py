@@ -10,8 +10,10 @@ from torch.autograd.function import once_differentiable
 
 from steadfit.kernels.choose import uses_native
 from steadfit.kernels.native_cross_entropy import native_cross_entropy, row_scores
+from steadfit.kernels.precision import multiplies_bf16
 
 CHUNK_BYTES = 16 * 2**20  # logits held at a time: what stays in a processor cache
+CHUNK_ROWS = 256  # at least: the weight's gradient is read and written once a chunk
 
 
 class TokenScores(NamedTuple):
@@ -29,7 +31,7 @@ def linear_cross_entropy(
     The logits exist one chunk of rows at a time. Gradients are made in the same pass, while a
     chunk's logits are at hand, so nothing is computed twice and nothing but the gradients is
     kept. Products follow autocast; sums are float32. In bfloat16 on the CPU the native kernel
-    does it, where it can run.
+    does it, where it can run; without instructions for bfloat16 products are float32 instead.
 
     Args:
         inputs: `(tokens, features)`.
@@ -40,7 +42,7 @@ def linear_cross_entropy(
     Returns:
         The sum over tokens in nats, a float32 scalar.
     """
-    if uses_native(inputs, weight, bias):
+    if multiplies_bf16() and uses_native(inputs, weight, bias):
         return native_cross_entropy(inputs, weight, bias, targets)
     dtype = _product_dtype(inputs)
     if not torch.is_grad_enabled():  # inside the function nobody could tell any more
@@ -133,13 +135,18 @@ def _logits(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _chunks(inputs: Tensor, weight: Tensor) -> list[slice]:
-    rows = max(1, CHUNK_BYTES // (4 * weight.shape[0]))
+    rows = max(CHUNK_ROWS, CHUNK_BYTES // (4 * weight.shape[0]))
     return [slice(start, start + rows) for start in range(0, max(1, inputs.shape[0]), rows)]
 
 
 def _product_dtype(inputs: Tensor) -> torch.dtype:
     device = inputs.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else inputs.dtype
+    if not torch.is_autocast_enabled(device):
+        return inputs.dtype
+    dtype = torch.get_autocast_dtype(device)
+    if device == "cpu" and dtype == torch.bfloat16 and not multiplies_bf16():
+        return _at_least_float32(inputs.dtype)
+    return dtype
 
 
 def _at_least_float32(dtype: torch.dtype) -> torch.dtype:

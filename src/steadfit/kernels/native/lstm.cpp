@@ -125,8 +125,7 @@ void forward(const Forward<T>& pass, int64_t threads) {
                 row_groups(pass.batch, [&](int64_t first, int64_t real, int64_t groups) {
                     const Left left = row_major(before + first * row, row);
                     const int64_t rows = groups * kRows;
-                    multiply_rows(groups, left, right, depth, sums);
-                    multiply_rows(groups, left, right + pair, depth, sums + 2 * rows * kRows);
+                    multiply_two(groups, left, right, pair, depth, sums);
                     for (int64_t r = 0; r < real; ++r) {
                         pass.cell(t, first + r, block * kRows, sums + r * kRows, rows);
                     }

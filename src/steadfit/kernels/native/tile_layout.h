@@ -17,6 +17,7 @@ template <typename T>
 constexpr int64_t kDepthOf = 64 / sizeof(T);
 template <typename T>
 constexpr int64_t kTileOf = kRows * kDepthOf<T>;
+constexpr int64_t kAhead = 4096;  // bytes of a right factor that are fetched before they are needed
 constexpr int64_t kDepth = kDepthOf<bf16>;
 constexpr int64_t kTile = kTileOf<bf16>;
 
@@ -27,7 +28,9 @@ struct Left {
     const char* data;
     int64_t next_rows;   // from one tile to the one of the next 16 rows
     int64_t next_depth;  // from one tile to the one of the next 32 columns
-    int64_t row;         // from one row to the next
+    int64_t row;         // from one row to the next of the same tile
+
+    const char* at(int64_t n) const { return data + n / kRows * next_rows + n % kRows * row; }
 };
 
 template <typename T>

@@ -29,4 +29,18 @@ inline void multiply_rows(int64_t tiles, const Left& left, const T* right, int64
     }
 }
 
+// Sums (2, 2, 16 * tiles, 16) of the products with a pair of tiles of columns and with that `next`
+// numbers behind it.
+template <typename T>
+inline void multiply_two(int64_t tiles, const Left& left, const T* right, int64_t next,
+                         int64_t depth, float* sums) {
+#ifndef __AMX_BF16__
+    if constexpr (sizeof(T) == 2) {
+        if (tiles == 1 && rows_of_tiles == 1) return multiply_row(left, right, next, depth, sums);
+    }
+#endif
+    multiply_rows(tiles, left, right, depth, sums);
+    multiply_rows(tiles, left, right + next, depth, sums + 2 * tiles * kRows * kRows);
+}
+
 }  // namespace steadfit

@@ -37,11 +37,10 @@ inline void multiply(const Left& left, const T* right, int64_t depth, float* sum
         const auto some = [&](auto count) {
             constexpr int N = decltype(count)::value;
             for (; row + N <= rows; row += N) {
-                const char* a = left.data + row / kRows * left.next_rows + row % kRows * left.row;
-                multiply_rows_of<N>(left, a, tiles, depth, here + row * kRows, block, add);
+                multiply_rows_of<N>(left, row, tiles, depth, here + row * kRows, block, add);
             }
         };
-        some(std::integral_constant<int, kMostRows>());
+        some(std::integral_constant<int, kMostRows<T>>());
         some(std::integral_constant<int, 4>());
         some(std::integral_constant<int, 2>());
         some(std::integral_constant<int, 1>());
