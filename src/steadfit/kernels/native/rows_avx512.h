@@ -19,13 +19,22 @@ constexpr int kMostColumns = 32;  // at a time
 // and 128 times the right factor's columns is subtracted from the sums.
 constexpr int kSign = static_cast<int>(0x80808080);
 
+// The numbers of pairs of bfloat16, which are the upper halves of float32.
+inline __m512 first_of(__m512i pairs) { return _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16)); }
+inline __m512 second_of(__m512i pairs) {
+    return _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(-(1 << 16))));
+}
+
 template <typename T>
 inline __m512i add_product(__m512i sums, __m512i left, __m512i right) {
     if constexpr (sizeof(T) == 1) {
         return _mm512_dpbusd_epi32(sums, left, right);
-#ifdef __AVX512BF16__
     } else {
+#ifdef __AVX512BF16__
         return (__m512i)_mm512_dpbf16_ps((__m512)sums, (__m512bh)left, (__m512bh)right);
+#else
+        const __m512 one = _mm512_fmadd_ps(first_of(left), first_of(right), (__m512)sums);
+        return (__m512i)_mm512_fmadd_ps(second_of(left), second_of(right), one);
 #endif
     }
 }
@@ -79,119 +88,26 @@ inline void multiply_rows_of(const Left& left, int64_t row, const T* right, int6
     }
 }
 
-#ifndef __AVX512BF16__
-// A bfloat16 is the upper half of a float32.
-inline __m512 first_of(__m512i pairs) { return _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16)); }
-inline __m512 second_of(__m512i pairs) {
-    return _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(-(1 << 16))));
-}
-
-// Rows are widened a tile ahead of their products: what was just written is slow to read.
-template <int N>
-class WideRows {
-  public:
-    WideRows(const Left& left, int64_t row, int64_t depth) : step_(left.next_depth), end_(depth) {
-        for (int n = 0; n < N; ++n) from_[n] = left.at(row + n);
-        read();
-    }
-
-    // The next tile: rows of 32 numbers.
-    const float* next() {
-        const float* found = wide_[tile_ % 2][0];
-        if (++tile_ < end_) read();
-        return found;
-    }
-
-  private:
-    void read() {
-        for (int n = 0; n < N; ++n) {
-            for (int k = 0; k < kDepth; k += 16) {
-                const auto* from = reinterpret_cast<const __m256i*>(from_[n] + 2 * k);
-                const __m256i half = _mm256_loadu_si256(from);
-                const __m512i words = _mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16);
-                _mm512_store_si512(&wide_[tile_ % 2][n][k], words);
-            }
-            from_[n] += step_;
-        }
-    }
-
-    const char* from_[N];
-    int64_t step_, tile_ = 0, end_;
-    alignas(64) float wide_[2][N][kDepth];
-};
-
-template <int N>
-inline void multiply_rows_of(const Left& left, int64_t row, const bf16* right, int64_t depth,
-                             float* sums, int64_t block, bool add) {
-    const char* b = reinterpret_cast<const char*>(right);
-    __m512 found[N][2];
-    for (int n = 0; n < N; ++n) {
-        for (int side = 0; side < 2; ++side) {
-            found[n][side] = add ? _mm512_loadu_ps(sums + side * block + n * kRows)
-                                 : _mm512_setzero_ps();
-        }
-    }
-    WideRows<N> rows(left, row, depth);
-    for (int64_t k = 0; k < depth; ++k) {
-        const float* x = rows.next();
-#pragma GCC unroll 2
-        for (int d = 0; d < 16; ++d) {
-            const __m512i low = _mm512_loadu_si512(b + 64 * d);
-            const __m512i high = _mm512_loadu_si512(b + 64 * d + 1024);
-            _mm_prefetch(b + 64 * d + kAhead, _MM_HINT_T1);
-            _mm_prefetch(b + 64 * d + 1024 + kAhead, _MM_HINT_T1);
-            const __m512 low1 = first_of(low), high1 = first_of(high);
-            const __m512 low2 = second_of(low), high2 = second_of(high);
-            for (int n = 0; n < N; ++n) {
-                const __m512 one = _mm512_set1_ps(x[n * kDepth + 2 * d]);
-                found[n][0] = _mm512_fmadd_ps(one, low1, found[n][0]);
-                found[n][1] = _mm512_fmadd_ps(one, high1, found[n][1]);
-            }
-            for (int n = 0; n < N; ++n) {
-                const __m512 two = _mm512_set1_ps(x[n * kDepth + 2 * d + 1]);
-                found[n][0] = _mm512_fmadd_ps(two, low2, found[n][0]);
-                found[n][1] = _mm512_fmadd_ps(two, high2, found[n][1]);
-            }
-        }
-        b += 2048;
-    }
-    for (int n = 0; n < N; ++n) {
-        for (int side = 0; side < 2; ++side) {
-            _mm512_storeu_ps(sums + side * block + n * kRows, found[n][side]);
-        }
-    }
-}
-#endif
-
 // One row of the left factor times two pairs of tiles of columns, `next` numbers apart: a pair alone
 // would wait for each sum before the next. Sums are (4, 16, 16), of which the first rows are written.
 inline void multiply_row(const Left& left, const bf16* right, int64_t next, int64_t depth, float* sums) {
     const char* b[2] = {reinterpret_cast<const char*>(right), reinterpret_cast<const char*>(right + next)};
-    __m512 found[4] = {};
+    __m512i found[4] = {};
     const char* a = left.data;
     for (int64_t k = 0; k < depth; ++k) {
 #pragma GCC unroll 4
         for (int d = 0; d < 16; ++d) {
             const __m512i x = four_bytes<bf16>(a + 4 * d);
-#ifndef __AVX512BF16__
-            const __m512 one = first_of(x), two = second_of(x);
-#endif
             for (int n = 0; n < 4; ++n) {
                 const char* from = b[n / 2] + 64 * d + n % 2 * 1024;
-                const __m512i y = _mm512_loadu_si512(from);
                 _mm_prefetch(from + kAhead, _MM_HINT_T1);
-#ifdef __AVX512BF16__
-                found[n] = (__m512)add_product<bf16>((__m512i)found[n], x, y);
-#else
-                found[n] = _mm512_fmadd_ps(one, first_of(y), found[n]);
-                found[n] = _mm512_fmadd_ps(two, second_of(y), found[n]);
-#endif
+                found[n] = add_product<bf16>(found[n], x, _mm512_loadu_si512(from));
             }
         }
         a += left.next_depth;
         b[0] += 2048, b[1] += 2048;
     }
-    for (int n = 0; n < 4; ++n) _mm512_storeu_ps(sums + n * kRows * kRows, found[n]);
+    for (int n = 0; n < 4; ++n) _mm512_storeu_si512(sums + n * kRows * kRows, found[n]);
 }
 
 }  // namespace steadfit

@@ -3,8 +3,10 @@
 
 #include <type_traits>
 
-#ifdef __AVX512F__
+#if defined(__AVX512BF16__)
 #include "rows_avx512.h"
+#elif defined(__AVX512F__)
+#include "wide_rows_avx512.h"
 #else
 #include "rows_avx2.h"
 #endif
