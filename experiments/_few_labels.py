@@ -1,10 +1,10 @@
 """Classifiers of few labelled reviews, learned from and judged on training reviews alone.
 
 The draws are those of `python -m benchmarks accuracy`, of the split on which its settings are
-chosen. The language model that networks begin with has read all training reviews once, where the
-recipe's reads them three times: a sixth of the time, and the same for every lever. It has read the
-judging reviews too, without their labels; nothing here has read a test review. Networks are
-trained as the recipe trains them and read in int8, to save time.
+chosen. The language model that networks begin with has read all training reviews, with sampled
+softmax, and is the same for every lever. It has read the judging reviews too, without their labels;
+nothing here has read a test review. Networks are trained as the recipe trains them and read in
+int8, to save time.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from steadfit.recipe.settings import ClassifierSettings, LanguageModelSettings
 from steadfit.recipe.work import Encoder, Work
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 
-ONE_PASS = LanguageModelSettings(epochs=1, sampled=True)
 ENGINE = "int8"
 JUDGING = 2_000  # reviews, at even steps
 QUICK_JUDGING = 60
@@ -42,6 +41,7 @@ QUICK_JUDGING = 60
 def learn(
     labels: int,
     number: int,
+    passes: int = 1,
     label_smoothing: float = 0.0,
     averaged: bool = False,
     unlabelled: str | None = None,
@@ -53,6 +53,7 @@ def learn(
     Args:
         labels: of the draw.
         number: of the draw.
+        passes: of the language model over the reviews.
         label_smoothing: of the network's loss.
         averaged: end each phase with the mean of its weights.
         unlabelled: a loss of reviews without labels beside (see `experiments._unlabelled.TERMS`).
@@ -68,13 +69,13 @@ def learn(
     every = split_by_film()
     split = for_settings(every)
     judging = _some(split.test, QUICK_JUDGING if quick else JUDGING)
-    recipe = _recipe(quick, number, labels)
+    recipe = _recipe(quick, number, labels, passes)
     levers = {"label_smoothing": label_smoothing, "average_weights": averaged}
     recipe = replace(recipe, classifier=replace(recipe.classifier, **levers))
     one = draw(split, labels, number)
     texts = one.unlabelled[: 200 if quick else None]
     begun = Encoder(None, {}) if quick else encoder(every.train.texts, recipe, False)
-    named = f"{labels}-{number}-{label_smoothing:g}-{averaged}-{unlabelled}-{quick}"
+    named = f"{labels}-{number}-{passes}-{label_smoothing:g}-{averaged}-{unlabelled}-{quick}"
     corpus = Corpus(one.labelled.texts, one.labelled.labels)
     corpus = hold_out(corpus, recipe.held_out, recipe.seed)
     networks = Networks(recipe, [begun], corpus.classes, Work(HOME / "few-labels" / named))
@@ -140,9 +141,10 @@ def with_assumed(corpus: Corpus, assumed: Assumed) -> Corpus:
     )
 
 
-def _recipe(quick: bool, seed: int, labels: int) -> Recipe:
+def _recipe(quick: bool, seed: int, labels: int, passes: int) -> Recipe:
     if not quick:
-        return Recipe(base="base-en", language_model=ONE_PASS, seed=seed).for_documents(labels)
+        read = LanguageModelSettings(epochs=passes, sampled=True)
+        return Recipe(base="base-en", language_model=read, seed=seed).for_documents(labels)
     return Recipe(
         base=None,
         language_model=None,
