@@ -15,13 +15,14 @@ from benchmarks._limits import encoder_products, limit, products_side
 from benchmarks._reviews import WORDS, prepared, sample
 from benchmarks._sides import ours
 from steadfit.data.token_store import TokenStore
+from steadfit.kernels.precision import multiplies_bf16
 
 REVIEWS, QUICK_REVIEWS = 320, 64
 ROWS, STEPS, BETA_NORM = 32, 70, 50.0
 
 
 def run(options: Options) -> Report:
-    """Measure both sides, fastai in float32 and under autocast to bfloat16."""
+    """Measure both sides, fastai in float32 and, where the CPU has it, autocast to bfloat16."""
     count = QUICK_REVIEWS if options.quick else REVIEWS
     store, arrays = prepared(sample(count))
     sizes = {"rows": ROWS, "steps": STEPS, "words": WORDS}
@@ -37,7 +38,7 @@ def run(options: Options) -> Report:
             ),
             fastai("fastai float32", target, options, **sizes, arrays=str(arrays), bf16=False),
             None
-            if options.quick
+            if options.quick or not multiplies_bf16()
             else fastai("fastai bf16", target, options, **sizes, arrays=str(arrays), bf16=True),
             products_side(encoder_products(_tokens(store), ROWS, backward=True)),
         ],

@@ -108,11 +108,11 @@ struct Rows<N, int8_t> {
     "vbroadcastss 128 * " #n " + " #place "(%[left]), %%ymm14\n\t" \
     "vfmadd231ps %%ymm12, %%ymm14, %%ymm" #low "\n\t"              \
     "vfmadd231ps %%ymm13, %%ymm14, %%ymm" #high "\n\t"
-#define STEADFIT_MULTIPLY(ROWS, right, wide, sums)                                          \
+#define STEADFIT_MULTIPLY(ROWS)                                                             \
     const float* left = wide[0];                                                            \
     asm volatile(ROWS(STEADFIT_READ, _)                                                     \
                  "1:\n\t"                                                                   \
-                 "prefetcht1 4096(%[right])\n\t"                                            \
+                 "prefetcht1 %c[ahead](%[right])\n\t"                                       \
                  "vpslld $16, (%[right]), %%ymm12\n\t"                                      \
                  "vpslld $16, 32(%[right]), %%ymm13\n\t"                                    \
                  ROWS(STEADFIT_ADD, 0)                                                      \
@@ -125,19 +125,20 @@ struct Rows<N, int8_t> {
                  "jne 1b\n\t"                                                               \
                  ROWS(STEADFIT_WRITE, _)                                                    \
                  : [left] "+r"(left), [right] "+r"(right)                                   \
-                 : [end] "r"(wide[1]), [sums] "r"(sums), [upper] "x"(_mm256_set1_epi32(kUpper)) \
+                 : [end] "r"(wide[1]), [sums] "r"(sums), [ahead] "i"(kAhead),               \
+                   [upper] "x"(_mm256_set1_epi32(kUpper))                                   \
                  : "cc", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",  \
                    "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14");
 
 template <>
 inline void Rows<6, bf16>::add_products(Sums& sums, const char* right) const {
     static_assert(sizeof wide[0] == 128);
-    STEADFIT_MULTIPLY(STEADFIT_SIX, right, wide, sums)
+    STEADFIT_MULTIPLY(STEADFIT_SIX)
 }
 
 template <>
 inline void Rows<4, bf16>::add_products(Sums& sums, const char* right) const {
-    STEADFIT_MULTIPLY(STEADFIT_FOUR, right, wide, sums)
+    STEADFIT_MULTIPLY(STEADFIT_FOUR)
 }
 #undef STEADFIT_MULTIPLY
 #undef STEADFIT_ADD
