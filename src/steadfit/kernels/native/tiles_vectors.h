@@ -36,13 +36,18 @@ inline void multiply(const Left& left, const T* right, int64_t depth, float* sum
         const T* tiles = right + column / kRows * kTileOf<T>;
         float* here = sums + column / kRows * block;
         int64_t row = 0;
-        const auto some = [&](auto count) {
+        const auto at_once = [&](auto count) {
             constexpr int N = decltype(count)::value;
-            for (; row + N <= rows; row += N) {
-                multiply_rows_of<N>(left, row, tiles, depth, here + row * kRows, block, add);
-            }
+            multiply_rows_of<N>(left, row, tiles, depth, here + row * kRows, block, add);
+            row += N;
         };
-        some(std::integral_constant<int, kMostRows<T>>());
+        const auto some = [&](auto count) {
+            while (row + decltype(count)::value <= rows) at_once(count);
+        };
+        constexpr int most = kMostRows<T>;
+        some(std::integral_constant<int, most>());
+        // A few rows that are none cost less than several small groups.
+        if (2 * (rows - row) > most && row + most <= R * kRows) at_once(std::integral_constant<int, most>());
         some(std::integral_constant<int, 4>());
         some(std::integral_constant<int, 2>());
         some(std::integral_constant<int, 1>());
