@@ -20,7 +20,7 @@ from benchmarks._accuracy_draws import Part, draw, for_settings, split_by_film
 from benchmarks._accuracy_ours import encoder
 from experiments._runs import HOME
 from experiments._unlabelled import train_beside
-from steadfit.inference.ensemble import Ensemble
+from steadfit.inference.ensemble import Ensemble, Probabilities
 from steadfit.linear.fit import Assumed
 from steadfit.models.int8 import int8_problem
 from steadfit.recipe.choices import Recipe
@@ -84,8 +84,10 @@ def learn(
     first = networks.train(corpus, None, HELD_OUT)
     found: dict[str, Any] = {}
     for prefix, ensemble in _taught(corpus, networks, first, texts, pseudo_labels):
-        found[f"{prefix}network"] = _right(replace(ensemble, linear=None, weight=1.0), judging)
-        found[f"{prefix}classifier"] = _right(ensemble, judging)
+        mean = ensemble.mean_probabilities(judging.texts)
+        network = replace(ensemble, linear=None, weight=1.0)
+        found[f"{prefix}network"] = _right(network, mean, judging)
+        found[f"{prefix}classifier"] = _right(ensemble, mean, judging)
         if pseudo_labels:
             found["assumed"] = ensemble.details["assumed"]
     return found
@@ -154,8 +156,9 @@ def _recipe(quick: bool, seed: int, labels: int, passes: int) -> Recipe:
     )
 
 
-def _right(classifier: Ensemble, judging: Part) -> float:
-    found = classifier.probabilities(judging.texts).argmax(axis=1)
+def _right(classifier: Ensemble, mean: Probabilities, judging: Part) -> float:
+    """Return the share of right answers, given what the networks say in the mean."""
+    found = classifier.finished(mean, judging.texts).argmax(axis=1)
     answers = np.array([classifier.classes.index(label) for label in judging.labels])
     return float((found == answers).mean())
 

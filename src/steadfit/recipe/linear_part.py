@@ -45,7 +45,8 @@ class LinearPart(NamedTuple):
         fitted = self.fitted
         weight = 1.0 if fitted.blend is None else fitted.blend.best_weight
         linear = None if weight == 1 else self.linear
-        return Ensemble(networks.networks, networks.decision, fitted.scale, linear, weight)
+        mixed = (fitted.scale, linear, weight)
+        return Ensemble(networks.networks, networks.decision, *mixed, engine=networks.engine)
 
 
 def nbsvm(corpus: Corpus, assumed: Assumed | None = None) -> LinearModel:
