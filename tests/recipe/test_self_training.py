@@ -117,10 +117,15 @@ def split(corpus: Corpus, held_out: int) -> Corpus:
 
 
 def fitted_with(corpus: Corpus, recipe: Recipe, unlabeled: list[str], monkeypatch: Any) -> Any:
-    monkeypatch.setattr(linear_part, "Ensemble", lambda *parts: Teacher())
+    networks: Any = SimpleNamespace(networks=(), decision=Decision(NAMES), engine="float32")
+
+    def teacher(*parts: Any, engine: str) -> Teacher:
+        assert engine == networks.engine
+        return Teacher()
+
+    monkeypatch.setattr(linear_part, "Ensemble", teacher)
     valid = corpus.part("valid")
     mean, answers = Teacher().probabilities(list(valid.texts)), answers_of(valid, NAMES)
-    networks: Any = SimpleNamespace(networks=(), decision=Decision(NAMES))
     return fit_linear_part(
         corpus,
         networks,
