@@ -22,7 +22,6 @@ from experiments._runs import HOME
 from experiments._unlabelled import train_beside
 from steadfit.inference.ensemble import Ensemble, Probabilities
 from steadfit.linear.fit import Assumed
-from steadfit.models.int8 import int8_problem
 from steadfit.recipe.choices import Recipe
 from steadfit.recipe.fitted import Fitted, answers_of, fit_held_out
 from steadfit.recipe.held_out import hold_out
@@ -83,7 +82,8 @@ def learn(
         networks = replace(networks, learn=partial(train_beside, unlabelled, texts))
     first = networks.train(corpus, None, HELD_OUT)
     found: dict[str, Any] = {}
-    for prefix, ensemble in _taught(corpus, networks, first, texts, pseudo_labels):
+    engine = "auto" if quick else ENGINE
+    for prefix, ensemble in _taught(corpus, networks, first, texts, pseudo_labels, engine):
         mean = ensemble.mean_probabilities(judging.texts)
         network = replace(ensemble, linear=None, weight=1.0)
         found[f"{prefix}network"] = _right(network, mean, judging)
@@ -99,10 +99,10 @@ def _taught(
     first: Trained,
     unlabelled: Sequence[str],
     pseudo_labels: int,
+    engine: str,
 ) -> Iterator[tuple[str, Ensemble]]:
     """Yield the first network with NBSVM, then one that has learned the labels they gave."""
     recipe, valid = networks.recipe, corpus.part(VALID)
-    engine = "auto" if int8_problem() else ENGINE
     answers = answers_of(valid, corpus.classes)
 
     def alone(trained: Trained) -> Ensemble:

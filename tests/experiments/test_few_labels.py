@@ -12,6 +12,7 @@ import pytest
 from benchmarks._accuracy_draws import split_by_film
 from experiments import _few_labels, classifier_levers
 from experiments._few_labels import learn
+from experiments._report import Options
 from steadfit.recipe.networks import Networks
 from steadfit.recipe.work import Encoder
 
@@ -94,3 +95,20 @@ def test_gains_are_over_the_same_draw() -> None:
     assert figures["classifier"]["gain"] == {"mean": 0.15, "sd": 0.0707, "n": 2}
     first = classifier_levers._figures(found[:1], plain)
     assert first["network"]["gain"]["mean"] == pytest.approx(0.1)
+
+
+def test_every_lever_gets_the_figures_of_its_own_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def share(settings: dict[str, Any]) -> float:
+        return 0.5 + 0.1 * settings["number"] + 0.02 * len(settings)
+
+    def run_all(runs: Any, *_: Any) -> list[dict[str, Any]]:
+        numbers = [one.settings["number"] for one in runs if "pseudo_labels" not in one.settings]
+        assert numbers == sorted(numbers)
+        return [{kind: share(one.settings) for kind in ("network", "classifier")} for one in runs]
+
+    monkeypatch.setattr(classifier_levers, "run_all", run_all)
+    figures = classifier_levers.run(Options(seeds=2)).figures
+    for lever, changed in classifier_levers.LEVERS.items():
+        gain = figures[lever]["network"]["gain"]
+        assert gain["mean"] == pytest.approx(0.02 * len(changed))
+        assert gain["n"] == (1 if lever in classifier_levers.OF_ONE_DRAW else 2)

@@ -81,6 +81,15 @@ def test_without_instructions_for_bfloat16_autocast_changes_nothing(
         assert torch.equal(a, b)
 
 
+@pytest.fixture(params=["as it is", "PyTorch in bfloat16"])
+def by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What computes under autocast: what this processor gets, or PyTorch with instructions."""
+    if request.param != "as it is":
+        monkeypatch.setattr(module, "multiplies_bf16", lambda: True)
+        monkeypatch.setattr(module, "uses_native", lambda *_: False)
+
+
+@pytest.mark.usefixtures("by")
 def test_autocast_products_stay_near_and_gradients_keep_the_dtype_of_their_weights() -> None:
     *leaves, targets = example(torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
@@ -95,6 +104,7 @@ def test_autocast_products_stay_near_and_gradients_keep_the_dtype_of_their_weigh
         torch.testing.assert_close(a, b, rtol=0.05, atol=0.05)
 
 
+@pytest.mark.usefixtures("by")
 def test_autocast_reads_inputs_that_are_already_short() -> None:
     inputs, weight, bias, targets = example(torch.float32)
     short = inputs.detach().bfloat16().requires_grad_()
@@ -104,6 +114,12 @@ def test_autocast_reads_inputs_that_are_already_short() -> None:
     assert short.grad.dtype == torch.bfloat16
     assert weight.grad is not None
     assert weight.grad.dtype == torch.float32
+
+
+def test_only_the_gradient_of_the_weight_makes_chunks_of_a_large_vocabulary_larger() -> None:
+    x, words = torch.empty(1_000, 1), [torch.empty(count, 1) for count in (100, 60_000, 10**6)]
+    assert [len(module._chunks(x, weight)) for weight in words] == [1, 15, 250]
+    assert [len(module._chunks(x, weight, module.CHUNK_ROWS)) for weight in words] == [1, 4, 63]
 
 
 @pytest.mark.parametrize("size", [1e4, -1e4])

@@ -84,10 +84,20 @@ def test_two_windows_with_carried_state_are_one(cut: int) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.integers(0, 66), min_size=1, max_size=67))
 @example(rows=[66])
+@example(rows=list(range(4)))
+@example(rows=list(range(5)))
+@example(rows=list(range(7)))
+@example(rows=list(range(11)))
+@example(rows=list(range(15)))
 @example(rows=list(range(17)))
 def test_a_row_is_the_same_to_the_bit_alone_and_in_any_batch_and_place(rows: list[int]) -> None:
-    given_case = case(67, 3, 20, 24)
+    given_case = case(67, 3, 70, 72)
     assert torch.equal(forward(given_case, rows), forward(given_case)[rows])
+
+
+def test_outside_the_kernels_small_numbers_are_what_they_were() -> None:
+    forward(case(11, 3, 20, 24))
+    assert torch.full((100,), 1e-40).mul(1.5).min() > 0
 
 
 @pytest.mark.parametrize("batch", [1, 3, 67])

@@ -53,12 +53,14 @@ def _facts() -> dict[str, Any]:
 
 def _engines() -> dict[str, Any]:
     """Return what predicts on the CPU; a reason stands for what does not."""
+    auto = None
     try:
+        auto = automatic_engine(torch.device("cpu"))
         problem = int8_problem()
     except DataError as error:
         problem = str(error)
     return {
-        "auto": automatic_engine(torch.device("cpu")),
+        "auto": auto,
         "available": [name for name in ENGINES if name != "int8" or problem is None],
         "int8_problem": problem,
     }
@@ -101,7 +103,7 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("kernels", f"{kernels['used'] or 'refused'}. {kernels['reason']}"),
         ("kernels lie in", kernels["library"] or "–"),
         ("compiler", facts["compiler"] or "none found"),
-        ("engines", f"{', '.join(engines['available'])}; auto is {engines['auto']}"),
+        ("engines", f"{', '.join(engines['available'])}; auto is {engines['auto'] or 'refused'}"),
     ]
     if engines["int8_problem"]:
         rows.append(("no int8", engines["int8_problem"]))

@@ -37,6 +37,7 @@ class Ensemble:
         linear: NBSVM, or None.
         weight: of the networks; the linear model has the rest. Without one it is 1.
         details: plain JSON values that say how all of it was made.
+        engine: in which numbers the networks read (see `Engine`).
 
     Raises:
         DataError: networks that do not belong together, or numbers out of range.

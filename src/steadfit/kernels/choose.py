@@ -82,6 +82,15 @@ def uses_native(inputs: Tensor, *weights: Tensor | None) -> bool:
         return False
     if not inputs.numel() or any(w is not None and w.dtype != torch.float32 for w in weights):
         return False
+    return runs_native()
+
+
+def runs_native() -> bool:
+    """Tell whether products in bfloat16 go through the native kernels on this CPU.
+
+    Raises:
+        DataError: `native` was chosen, and they cannot run here; or there is no such choice.
+    """
     return choice() != "plain" and _require() is None
 
 

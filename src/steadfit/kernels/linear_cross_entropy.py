@@ -13,7 +13,9 @@ from steadfit.kernels.native_cross_entropy import native_cross_entropy, row_scor
 from steadfit.kernels.precision import multiplies_bf16
 
 CHUNK_BYTES = 16 * 2**20  # logits held at a time: what stays in a processor cache
-CHUNK_ROWS = 256  # at least: the weight's gradient is read and written once a chunk
+# The weight's gradient is read and written once a chunk, so that small ones take longer: so many
+# rows where that takes at most four times the bytes.
+CHUNK_ROWS = 256
 
 
 class TokenScores(NamedTuple):
@@ -110,7 +112,7 @@ def _forward(
     d_bias = torch.zeros_like(bias) if bias is not None and wants[2] else None
     product_weight = weight.to(dtype)
     total = torch.zeros((), dtype=_at_least_float32(dtype), device=inputs.device)
-    for rows in _chunks(inputs, weight):
+    for rows in _chunks(inputs, weight, 1 if d_weight is None else CHUNK_ROWS):
         x, y = inputs[rows].to(dtype), targets[rows].unsqueeze(1)
         logits = _logits(x, product_weight, bias)
         norm = logits.logsumexp(dim=1, keepdim=True)
@@ -134,8 +136,9 @@ def _logits(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return logits if bias is None else logits.add_(bias)
 
 
-def _chunks(inputs: Tensor, weight: Tensor) -> list[slice]:
-    rows = max(CHUNK_ROWS, CHUNK_BYTES // (4 * weight.shape[0]))
+def _chunks(inputs: Tensor, weight: Tensor, wanted: int = 1) -> list[slice]:
+    most = CHUNK_BYTES // (4 * weight.shape[0])
+    rows = max(1, most, min(wanted, 4 * most))
     return [slice(start, start + rows) for start in range(0, max(1, inputs.shape[0]), rows)]
 
 

@@ -10,17 +10,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steadfit.kernels.choose import describe
+from steadfit.kernels.choose import runs_native
 
 
 def has_fast_bf16(device: torch.device) -> bool:
     """Tell whether networks are faster on the device in bfloat16 than in float32.
 
-    Without instructions for it the native kernels are: what they read takes half the room.
+    Without instructions for it they are by the native kernels, to which weights and activations
+    come in half the room.
+
+    Raises:
+        DataError: see `runs_native`.
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    return multiplies_bf16() or describe().used == "native"
+    return multiplies_bf16() or runs_native()
 
 
 def multiplies_bf16() -> bool:

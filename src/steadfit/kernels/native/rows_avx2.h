@@ -124,7 +124,7 @@ struct Rows<N, int8_t> {
                  "cmp %[end], %[left]\n\t"                                                  \
                  "jne 1b\n\t"                                                               \
                  ROWS(STEADFIT_WRITE, _)                                                    \
-                 : [left] "+r"(left), [right] "+r"(right)                                   \
+                 : [left] "+&r"(left), [right] "+&r"(right)                                 \
                  : [end] "r"(wide[1]), [sums] "r"(sums), [ahead] "i"(kAhead),               \
                    [upper] "x"(_mm256_set1_epi32(kUpper))                                   \
                  : "cc", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",  \

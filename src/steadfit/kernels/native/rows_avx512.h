@@ -32,7 +32,7 @@ inline __m512i add_product(__m512i sums, __m512i left, __m512i right) {
     } else {
 #ifdef __AVX512BF16__
         return (__m512i)_mm512_dpbf16_ps((__m512)sums, (__m512bh)left, (__m512bh)right);
-#else
+#else  // for one row; more of them by wide_rows_avx512.h, in the same order
         const __m512 one = _mm512_fmadd_ps(first_of(left), first_of(right), (__m512)sums);
         return (__m512i)_mm512_fmadd_ps(second_of(left), second_of(right), one);
 #endif
