@@ -39,6 +39,7 @@ class WideRows {
     alignas(64) float wide_[2][N][kDepth];
 };
 
+// That of rows_avx512.h for bfloat16; rows need not be of one tile.
 template <int N>
 inline void multiply_rows_of(const Left& left, int64_t row, const bf16* right, int64_t depth,
                              float* sums, int64_t block, bool add) {
