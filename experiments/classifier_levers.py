@@ -11,7 +11,7 @@ from experiments._runs import Run, run_all
 LABELS = 100
 DRAWS = 3
 PASSES = 1  # of the language model over the reviews; the recipe has three, in six times the time
-PLAIN, PSEUDO = "as it is", "pseudo-labels"
+PLAIN = "as it is"
 LEVERS: dict[str, dict[str, Any]] = {
     PLAIN: {},
     "label smoothing 0.1": {"label_smoothing": 0.1},
@@ -19,9 +19,7 @@ LEVERS: dict[str, dict[str, Any]] = {
     "both": {"label_smoothing": 0.1, "averaged": True},
     "entropy minimisation": {"unlabelled": "entropy"},
     "virtual adversarial training": {"unlabelled": "virtual adversarial"},
-    PSEUDO: {"pseudo_labels": 1_000},
 }
-OF_ONE_DRAW = {PSEUDO}  # it takes six times as long as the others
 ALONE, MIXED = "network", "classifier"  # figures of a run: the network's, and with NBSVM mixed in
 
 
@@ -29,30 +27,25 @@ def run(options: Options) -> Found:
     """Train with every lever."""
     draws = options.seeds if options.seeds is not None else DRAWS
     runs = {
-        lever: [
-            _training(lever, number, options.quick)
-            for number in range(1 if lever in OF_ONE_DRAW else draws)
-        ]
-        for lever in LEVERS
+        lever: [learning(n, options, **how) for n in range(draws)] for lever, how in LEVERS.items()
     }
     every = [one for of_lever in runs.values() for one in of_lever]
-    # A draw at a time, so that whoever stops has whole ones; what takes longest at the end.
-    every.sort(key=lambda one: ("pseudo_labels" in one.settings, one.settings["number"]))
+    every.sort(key=lambda one: one.settings["number"])  # whoever stops has whole draws
     done = run_all(every, options.jobs, options.fresh)
     of_file = dict(zip((one.file for one in every), done, strict=True))
     found = {lever: [of_file[one.file] for one in of_lever] for lever, of_lever in runs.items()}
-    figures = {lever: _figures(ran, found[PLAIN]) for lever, ran in found.items()}
+    figures = {lever: gains(ran, found[PLAIN]) for lever, ran in found.items()}
     ran = [one for of_lever in found.values() for one in of_lever]
-    return Found(figures, ran, _table(figures), conditions={"labels": LABELS, "passes": PASSES})
+    return Found(figures, ran, table(figures), conditions={"labels": LABELS, "passes": PASSES})
 
 
-def _training(lever: str, number: int, quick: bool) -> Run:
-    same = {"labels": LABELS, "number": number, "passes": PASSES, "quick": quick}
-    settings = {**same, **LEVERS[lever]}
-    return Run("experiments._few_labels:learn", settings)
+def learning(number: int, options: Options, **how: Any) -> Run:
+    """Return the training of a draw."""
+    same = {"labels": LABELS, "number": number, "passes": PASSES, "quick": options.quick}
+    return Run("experiments._few_labels:learn", {**same, **how})
 
 
-def _figures(found: Sequence[dict[str, Any]], plain: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def gains(found: Sequence[dict[str, Any]], plain: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return accuracies, and their gains over the plain ones after the same draws."""
     figures: dict[str, Any] = {}
     for kind in (ALONE, MIXED):
@@ -63,13 +56,15 @@ def _figures(found: Sequence[dict[str, Any]], plain: Sequence[dict[str, Any]]) -
     return figures
 
 
-def _table(figures: dict[str, Any]) -> list[str]:
+def table(figures: dict[str, Any]) -> list[str]:
+    """Return rows of means and gains; the first is what the others are compared with."""
+    first = next(iter(figures))
     lines = [
         f"| {LABELS} labels | network alone | gain | with NBSVM | gain | draws |",
         "|---|---|---|---|---|---|",
     ]
     for name, kinds in figures.items():
-        cells = [cell for one in kinds.values() for cell in _cells(one, name != PLAIN)]
+        cells = [cell for one in kinds.values() for cell in _cells(one, name != first)]
         lines.append(f"| {name} | {' | '.join(cells)} | {kinds[ALONE]['n']} |")
     return lines
 

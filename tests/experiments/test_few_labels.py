@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks._accuracy_draws import split_by_film
-from experiments import _few_labels, classifier_levers
+from experiments import _few_labels, classifier_levers, pseudo_labels
 from experiments._few_labels import learn
 from experiments._report import Options
 from steadfit.recipe.networks import Networks
@@ -89,11 +89,11 @@ def test_a_second_network_learns_assumed_labels_and_is_judged_beside_the_first(
 def test_gains_are_over_the_same_draw() -> None:
     found = [{"network": 0.8, "classifier": 0.9}, {"network": 0.6, "classifier": 0.9}]
     plain = [{"network": 0.7, "classifier": 0.8}, {"network": 0.8, "classifier": 0.7}]
-    figures = classifier_levers._figures(found, plain)
+    figures = classifier_levers.gains(found, plain)
     assert figures["network"]["mean"] == pytest.approx(0.7)
     assert figures["network"]["gain"] == {"mean": -0.05, "sd": 0.2121, "n": 2}
     assert figures["classifier"]["gain"] == {"mean": 0.15, "sd": 0.0707, "n": 2}
-    first = classifier_levers._figures(found[:1], plain)
+    first = classifier_levers.gains(found[:1], plain)
     assert first["network"]["gain"]["mean"] == pytest.approx(0.1)
 
 
@@ -102,7 +102,7 @@ def test_every_lever_gets_the_figures_of_its_own_runs(monkeypatch: pytest.Monkey
         return 0.5 + 0.1 * settings["number"] + 0.02 * len(settings)
 
     def run_all(runs: Any, *_: Any) -> list[dict[str, Any]]:
-        numbers = [one.settings["number"] for one in runs if "pseudo_labels" not in one.settings]
+        numbers = [one.settings["number"] for one in runs]
         assert numbers == sorted(numbers)
         return [{kind: share(one.settings) for kind in ("network", "classifier")} for one in runs]
 
@@ -111,4 +111,16 @@ def test_every_lever_gets_the_figures_of_its_own_runs(monkeypatch: pytest.Monkey
     for lever, changed in classifier_levers.LEVERS.items():
         gain = figures[lever]["network"]["gain"]
         assert gain["mean"] == pytest.approx(0.02 * len(changed))
-        assert gain["n"] == (1 if lever in classifier_levers.OF_ONE_DRAW else 2)
+        assert gain["n"] == 2
+
+
+def test_a_second_network_is_compared_with_the_first_of_its_draw(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = {"first_network": 0.7, "first_classifier": 0.8}
+    found = [{**first, "network": 0.75, "classifier": 0.8}]
+    monkeypatch.setattr(pseudo_labels, "run_all", lambda runs, *_: found * len(runs))
+    figures = pseudo_labels.run(Options(seeds=3)).figures
+    assert figures["the first network"]["network"]["mean"] == pytest.approx(0.7)
+    assert figures["pseudo-labels"]["network"]["gain"] == {"mean": 0.05, "sd": 0.0, "n": 3}
+    assert figures["pseudo-labels"]["classifier"]["gain"]["mean"] == 0
