@@ -6,7 +6,7 @@ from experiments._report import Found, Options
 from experiments._runs import run_all
 from experiments.classifier_levers import ALONE, LABELS, MIXED, PASSES, gains, learning, table
 
-DRAWS = 1  # one takes as long as five of the levers'
+DRAWS = 1  # each takes as long as several of a lever's
 MORE = 1_000  # reviews, those of whose labels the teachers are surest (Lee, 2013)
 
 

@@ -17,6 +17,7 @@ from steadfit.inference.decision import Decision
 from steadfit.inference.ensemble import Ensemble, tempered
 from steadfit.inference.ensemble_folder import CONFIG, load_ensemble, save_ensemble
 from steadfit.inference.predictor import Predictor
+from steadfit.kernels import choose, precision
 from steadfit.linear.nbsvm import fit_nbsvm
 from steadfit.models.classifier import TextClassifier
 from steadfit.models.config import CLASSIFIER_DEFAULTS, AWDLSTMConfig
@@ -108,3 +109,17 @@ def test_a_folder_that_was_altered_or_is_newer_is_refused_and_others_are_left_al
     with pytest.raises(FileFormatError, match="not a classifier's folder"):
         save_ensemble(tmp_path / "mine", whole)
     assert (tmp_path / "mine" / "notes.txt").read_text() == "mine"
+
+
+def test_an_engine_that_cannot_be_is_no_fault_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Ensemble((network(0),), Decision(NAMES), 1.0, LINEAR, 0.5, engine="float32")
+    folder = save_ensemble(tmp_path / "model", whole)
+    monkeypatch.setattr(precision, "multiplies_bf16", lambda: False)
+    monkeypatch.setattr(choose, "_chosen", None)
+    monkeypatch.setenv(choose.VARIABLE, "fast")
+    with pytest.raises(DataError, match="accepted are auto, plain, native") as raised:
+        load_ensemble(folder)
+    assert "copy" not in str(raised.value)
+    assert load_ensemble(folder, engine="float32").engine == "float32"

@@ -89,13 +89,12 @@ def load_ensemble(folder: str | Path, engine: str = "auto") -> Ensemble:
     linear = None if config["linear"] is None else load_linear(folder / LINEAR)
     decision = Decision.from_json(config["decision"])
     try:
-        found = Ensemble(
-            networks, decision, config["scale"], linear, config["weight"], config["details"]
-        )
+        mixed = (config["scale"], linear, config["weight"], config["details"])
+        found = Ensemble(networks, decision, *mixed, engine="float32")  # which always can be
     except DataError as error:
         raise FileFormatError(f"{folder}: {error} {_ADVICE}") from error
     # By itself: an engine that cannot run is no fault of the folder.
-    return found if engine == found.engine else replace(found, engine=engine)
+    return replace(found, engine=engine)
 
 
 def read_ensemble_config(folder: str | Path) -> dict[str, Any]:
