@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from experiments._glove import fill_from_glove
 from steadfit.data.lm_stream import LanguageModelStream
 from steadfit.data.prepare import prepare_tokens
@@ -114,7 +112,7 @@ def pretrain(
         sampled = SampledSoftmax(store.token_counts(store.rows(TRAIN), len(vocab)))
     penalties = Penalties(how.alpha, how.beta, how.beta_norm)
     objective = LanguageModelObjective(model, penalties, sampled)
-    bf16 = has_fast_bf16(torch.device("cpu"))
+    bf16 = has_fast_bf16()
     plan = FitPlan(how.epochs, how.lr, moms=(0.8, 0.7), bf16=bf16, clip=0.25, seed=how.seed)
     history = History()
     stages = None if checkpoints is None else Stages(checkpoints)
@@ -139,7 +137,7 @@ def judged(
     store, _ = prepare_tokens(Corpus(texts), vocab=tokenizer.vocab)
     batches = LanguageModelStream(store, range(len(store)), 16, shuffle=False, backwards=backwards)
     objective = LanguageModelObjective(model, Penalties())
-    loss = evaluate(objective, batches, has_fast_bf16(torch.device("cpu"))).loss
+    loss = evaluate(objective, batches, has_fast_bf16()).loss
     return {
         "perplexity": round(math.exp(loss), 2),
         "bits_per_byte": round(_bits_per_byte(loss, tokenizer, texts), 4),

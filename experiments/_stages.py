@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from steadfit.cli.demo_recipe import (
     CLASSES,
@@ -253,5 +252,5 @@ def _stages(checkpoints: Path | None, name: str) -> Stages | None:
 
 
 def _plan(epochs: int, lr: Rate, seed: int) -> FitPlan:
-    bf16 = has_fast_bf16(torch.device("cpu"))
+    bf16 = has_fast_bf16()
     return FitPlan(epochs=epochs, lr=lr, moms=MOMS, seed=seed, bf16=bf16)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,11 +73,15 @@ def test_a_cut_recipe_has_the_epochs_that_its_cost_was_counted_for(
 
 
 class Clock:
-    """Seconds that pass as tokens are trained on: so many for each thousand."""
+    """Seconds that pass as tokens are trained on: so many for each thousand.
+
+    In bfloat16 they are `in_bf16` times as many.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
         self.now = 0.0
         self.seconds = seconds
+        self.in_bf16 = 1.0
         monkeypatch.setattr(budget, "clock", lambda: self.now)
         for kind in (LanguageModelObjective, ClassifierObjective):
             monkeypatch.setattr(kind, "forward", self._counted(kind.forward))
@@ -85,7 +90,8 @@ class Clock:
         def counted(
             objective: Any, batch: Any, state: Any, sizes: Sizes, generator: Any = None
         ) -> Any:
-            self.now += self.seconds * sizes.steps / 1000
+            of_float32 = self.in_bf16 if torch.is_autocast_enabled("cpu") else 1.0
+            self.now += of_float32 * self.seconds * sizes.steps / 1000
             return forward(objective, batch, state, sizes, generator)
 
         return counted
@@ -153,6 +159,7 @@ def test_what_is_counted_beforehand_is_what_training_takes(
     corpus, unlabeled = Corpus(*sentences(80, 0)), sentences(150, 1)[0]
     recipe = replace(TINY, **changed)
     clock = Clock(monkeypatch, seconds=1.0)
+    clock.in_bf16 = 0.2
     work = Work(tmp_path, False, tmp_path / "tokens")
     costs = measured(corpus, unlabeled, recipe, work, lambda: clock.now)
     counted = costs.total(1.0) - costs.rest  # reading without learning moves no clock here

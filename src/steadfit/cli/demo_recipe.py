@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from steadfit.data.buckets import DocumentBatches
@@ -173,7 +172,7 @@ class Demo:
         model = starting_network(reading, how, self.seed)
         freeze_to(model.layer_groups(), -1)
         train = self._batches(reading, TRAIN, how.rows_of(self.size.labelled_reviews))
-        plan = FitPlan(1, 1.0, bf16=_bf16(), seed=self.seed)
+        plan = FitPlan(1, 1.0, bf16=has_fast_bf16(), seed=self.seed)
         objective = ClassifierObjective(model.eval(), how.penalties)
         return find_lr(objective, train, plan, steps=self.size.range_test_steps)
 
@@ -192,7 +191,7 @@ class Demo:
         ).eval()
         self.history = history
         test = self._batches(reading, VALID, 48)
-        evaluation = evaluate(ClassifierObjective(model, how.penalties), test, _bf16())
+        evaluation = evaluate(ClassifierObjective(model, how.penalties), test, has_fast_bf16())
         probabilities, labels = in_row_order(evaluation)
         rows = reading.store.rows(VALID)
         longest = rows[longest_rows(reading.store.lengths[rows], self.size.norm_reviews)]
@@ -257,10 +256,6 @@ class Demo:
 
     def _place(self, name: str) -> Path | None:
         return None if self._checkpoints is None else self._checkpoints / name
-
-
-def _bf16() -> bool:
-    return has_fast_bf16(torch.device("cpu"))
 
 
 def sample_rows(rows: Sequence[int], count: int, seed: int) -> list[int]:

@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-
 from steadfit.cli.labelled_texts import Source
 from steadfit.cli.sizes import named_or_none, sizes_of
 from steadfit.core.console import say
@@ -73,6 +71,5 @@ def _range_test(corpus: Corpus, trial: Trial) -> RangeTest:
     objective = ClassifierObjective(starting_network(reading, how, trial.seed), how.penalties)
     freeze_to(objective.model.layer_groups(), -1)
     batches = DocumentBatches(store, range(len(store)), how.rows_of(len(store)), trial.seed)
-    bf16 = has_fast_bf16(torch.device("cpu"))
-    plan = FitPlan(1, 1.0, wd=how.wd, clip=how.clip, bf16=bf16, seed=trial.seed)
+    plan = FitPlan(1, 1.0, wd=how.wd, clip=how.clip, bf16=has_fast_bf16(), seed=trial.seed)
     return find_lr(objective, batches, plan, steps=trial.steps)

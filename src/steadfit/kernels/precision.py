@@ -12,8 +12,10 @@ from torch import Tensor
 
 from steadfit.kernels.choose import runs_native
 
+CPU = torch.device("cpu")
 
-def has_fast_bf16(device: torch.device) -> bool:
+
+def has_fast_bf16(device: torch.device = CPU) -> bool:
     """Tell whether networks are faster on the device in bfloat16 than in float32.
 
     Without instructions for it they are by the native kernels, to which weights and activations

@@ -12,6 +12,7 @@ import numpy as np
 
 from steadfit.data.buckets import DocumentBatches
 from steadfit.files.transfer import read_pretrained
+from steadfit.kernels.precision import has_fast_bf16
 from steadfit.linear.nbsvm import fit_nbsvm
 from steadfit.recipe.base import AUTO, base_for
 from steadfit.recipe.choices import Recipe
@@ -198,7 +199,7 @@ def _token(objective: Objective, train: DocumentBatches, clock: Callable[[], flo
 
 
 def _seconds(objective: Objective, few: _Few, clock: Callable[[], float]) -> float:
-    plan = FitPlan(1, 1e-4)
+    plan = FitPlan(1, 1e-4, bf16=has_fast_bf16())
     fit(objective, _Few(few, 1), None, plan, History())
     began = clock()
     fit(objective, few, None, plan, History())

@@ -8,8 +8,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-
 from steadfit.core.checks import number
 from steadfit.core.errors import DataError
 from steadfit.data.lm_stream import LanguageModelStream
@@ -94,7 +92,7 @@ def train_language_model(
         cache=cache,
     )
     objective, train = made.objective, made.train
-    bf16 = has_fast_bf16(torch.device("cpu"))
+    bf16 = has_fast_bf16()
     plan = FitPlan(how.passes, 1.0, clip=how.clip, bf16=bf16, seed=seed)
     rate = (
         found_rate(objective, train, plan, LanguageModelSettings.lr) if how.lr == FIND else how.lr

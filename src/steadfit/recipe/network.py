@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
@@ -109,7 +108,7 @@ def train_network(
     groups = model.layer_groups()
     if how.lr == FIND:
         freeze_to(groups, -1)
-        plan = FitPlan(1, 1.0, wd=how.wd, clip=how.clip, bf16=_in_bf16(), seed=seed)
+        plan = FitPlan(1, 1.0, wd=how.wd, clip=how.clip, bf16=has_fast_bf16(), seed=seed)
         how = replace(how, lr=found_rate(objective, train, plan, ClassifierSettings.lr))
     phases = how.phases(documents, len(groups))[-1 if further else 0 :]
     if epochs is not None:
@@ -155,7 +154,7 @@ def train_phase(
         phase.lr,
         wd=how.wd,
         clip=how.clip,
-        bf16=_in_bf16(),
+        bf16=has_fast_bf16(),
         seed=seed,
         stage=stage,
         first_epoch=len(history.epochs),
@@ -182,10 +181,6 @@ def starting_network(reading: Reading, how: ClassifierSettings, seed: int) -> Te
     if start is not None:
         load_encoder(model.encoder, reading.vocab, start, reading.backwards)
     return model
-
-
-def _in_bf16() -> bool:
-    return has_fast_bf16(torch.device("cpu"))
 
 
 def _stopping(patience: int) -> EarlyStopping:
