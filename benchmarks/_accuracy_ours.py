@@ -114,6 +114,8 @@ def _choices(recipe: Recipe) -> dict[str, Any]:
     found = asdict(recipe)
     if not recipe.classifier.average_weights:
         del found["classifier"]["average_weights"]
+    if recipe.max_vocab == Recipe.max_vocab:
+        del found["max_vocab"]
     return found
 
 

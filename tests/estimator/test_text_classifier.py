@@ -91,7 +91,9 @@ def test_a_fit_that_was_interrupted_goes_on_to_the_same_probabilities(
     said = capsys.readouterr()
     assert f"The same call goes on from {tmp_path}" in said.err
     assert (said.out + said.err).count("Stopped") == 1
-    model.fit(TEXTS, LABELS)
+    # Lines about it may be wanted for the rest alone.
+    model.set_params(verbose=True).fit(TEXTS, LABELS)
+    assert "Classifier, phase 2, epoch 3 of 3" in capsys.readouterr().out
     assert (model.predict_proba(NEW) == plain.predict_proba(NEW)).all()
 
 
@@ -170,36 +172,6 @@ def test_columns_are_joined_as_fields() -> None:
     assert (model.predict_proba(table) == by_hand.predict_proba(joined)).all()
 
 
-def test_it_goes_on_with_new_texts(plain: TextClassifier) -> None:
-    model = copied(plain)
-    turned = ["pos" if name == "neg" else "neg" for name in NEW_LABELS]
-    before = model.predict_proba(NEW)
-    for _ in range(3):
-        model.set_params(epochs=10, lr=0.2).continue_fit(NEW, turned)
-    after = model.predict_proba(NEW)
-    right = [list(model.classes_).index(name) for name in turned]
-    rows = np.arange(len(NEW))
-    assert after[rows, right].mean() > before[rows, right].mean()
-    assert (plain.predict_proba(NEW) == before).all()
-    assert len(model.ensemble_.details["continued"]) == 3
-    with pytest.raises(DataError, match="no text to learn from has"):
-        model.continue_fit(["a"], ["another"])
-
-
-def test_with_a_checkpoint_dir_it_may_go_on_more_than_once(tmp_path: Path) -> None:
-    model = tiny(blend=None, checkpoint_dir=tmp_path).fit(TEXTS, LABELS)
-    again = copied(model)
-    for one in (model, again):  # the second finds what the first has trained
-        one.continue_fit(NEW, NEW_LABELS).continue_fit(TEXTS[:20], LABELS[:20])
-    assert (model.predict_proba(NEW) == again.predict_proba(NEW)).all()
-
-
-def copied(model: TextClassifier) -> TextClassifier:
-    import copy
-
-    return copy.deepcopy(model)
-
-
 def test_rates_may_be_looked_for(capsys: pytest.CaptureFixture[str]) -> None:
     tiny(lr="find", verbose=True, blend=None).fit(TEXTS, LABELS)
     assert "Range test: " in capsys.readouterr().out
@@ -215,6 +187,13 @@ def test_with_little_time_the_estimate_is_written_first(capsys: pytest.CaptureFi
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("This takes about ")
     assert lines[1].startswith("Classifier, phase 1, epoch 1 of 1: loss ")
+
+
+def test_a_vocabulary_has_no_more_words_than_it_may_with_a_language_model_or_without() -> None:
+    for language_model in (True, False):
+        model = tiny(language_model=language_model, vocab_size=15, blend=None).fit(TEXTS, LABELS)
+        (network,) = model.ensemble_.networks
+        assert len(network.tokenizer.vocab) <= 15
 
 
 def test_subwords_are_those_of_the_texts() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,8 +24,11 @@ from steadfit.recipe.settings import ClassifierSettings, LanguageModelSettings
 from steadfit.recipe.train import train
 from steadfit.recipe.work import Work
 from steadfit.text.corpus import Corpus
+from steadfit.training import engine
+from steadfit.training.events import Callback
 from steadfit.training.objective import ClassifierObjective, LanguageModelObjective
 from steadfit.training.penalty_terms import Sizes
+from steadfit.training.run import Run
 from tests.estimator.made_up import sentences
 
 SECONDS = st.floats(0, 100, allow_nan=False)
@@ -83,8 +88,13 @@ class Clock:
         self.seconds = seconds
         self.in_bf16 = 1.0
         monkeypatch.setattr(budget, "clock", lambda: self.now)
+        monkeypatch.setattr(engine, "time", SimpleNamespace(perf_counter=self._ticking))
         for kind in (LanguageModelObjective, ClassifierObjective):
             monkeypatch.setattr(kind, "forward", self._counted(kind.forward))
+
+    def _ticking(self) -> float:
+        self.now += 1e-6  # no speed is infinite
+        return self.now
 
     def _counted(self, forward: Callable[..., Any]) -> Callable[..., Any]:
         def counted(
@@ -166,3 +176,82 @@ def test_what_is_counted_beforehand_is_what_training_takes(
     began = clock.now
     train(corpus, recipe, work, unlabeled)
     assert counted == pytest.approx(clock.now - began, rel=0.1)
+
+
+@pytest.mark.parametrize("changed", [{}, {"refit": True}, {"backwards": "both"}])
+def test_range_tests_are_counted_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any]
+) -> None:
+    corpus = Corpus(*sentences(80, 0))
+    model, classifier = TINY.language_model, replace(TINY.classifier, lr="find")
+    assert model is not None
+    recipe = replace(TINY, language_model=replace(model, lr="find"), classifier=classifier)
+    recipe = replace(recipe, **changed)
+    clock = Clock(monkeypatch, seconds=1.0)
+    work = Work(tmp_path, False, tmp_path / "tokens")
+    costs = measured(corpus, (), recipe, work, lambda: clock.now)
+    began = clock.now
+    train(corpus, recipe, work)
+    assert clock.now - began <= costs.total(1.0)
+
+
+def test_reading_what_teaches_nbsvm_is_counted_where_it_is_mixed_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch, seconds=1.0)
+    work = Work(tmp_path, False, tmp_path / "tokens")
+    corpus, unlabeled = Corpus(*sentences(80, 0)), sentences(150, 1)[0]
+
+    def rest(texts: list[str], weighed: bool = False, **changed: Any) -> float:
+        recipe = replace(TINY, language_model=None, **{"blend": "auto", **changed})
+        found = measured(corpus, texts, recipe, work, lambda: clock.now, weighed).rest
+        assert found > 0  # what is held out is read
+        return found
+
+    held_out = rest([])
+    assert rest(unlabeled) == pytest.approx(held_out * (8 + 150) / 8, rel=0.1)
+    # Of fewer than a hundred nothing is learned; nor is NBSVM mixed in with weights.
+    assert rest(unlabeled[:99]) == pytest.approx(held_out)
+    assert rest(unlabeled, self_training=0.0) == pytest.approx(held_out)
+    assert rest(unlabeled, class_weight="balanced") == pytest.approx(held_out)
+    assert rest(unlabeled, weighed=True) == pytest.approx(held_out)
+
+
+def test_texts_without_words_are_planned_for_as_they_are_trained_on(tmp_path: Path) -> None:
+    texts = ["a a a b" if place % 2 else "c c" for place in range(40)]
+    corpus = Corpus(texts, ["x" if place % 2 else "y" for place in range(40)])
+    recipe = replace(TINY, blend="auto", language_model=None)
+    work = Work(tmp_path, False, tmp_path / "tokens")
+    assert within_time(corpus, (), recipe, work, 10.0).recipe == cut(recipe, 1.0)
+
+
+def test_a_fit_stopped_within_an_epoch_has_its_other_epochs_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = Corpus(*sentences(60, 0))
+    Clock(monkeypatch, seconds=0.1).now = 1e6  # it tells the days since a machine was started
+    epochs: list[int] = []
+
+    class Interrupted(Callback):
+        """Asks for a stop in the second epoch of the last phase, as Ctrl-C does."""
+
+        left = 1
+
+        def on_step_end(self, run: Run) -> None:
+            if self.left and (run.plan.stage, run.state.epoch, run.state.batch) == (1, 1, 3):
+                self.left = 0
+                signal.raise_signal(signal.SIGINT)
+
+        def on_fit_end(self, run: Run) -> None:
+            epochs.append(run.state.epoch)
+
+    work = Work(tmp_path, True, tmp_path / "tokens", [Interrupted()])
+
+    def once() -> None:
+        planned = within_time(corpus, (), replace(TINY, language_model=None), work, 60.0)
+        train(corpus, planned.recipe, planned.work)
+
+    with pytest.raises(KeyboardInterrupt):
+        once()
+    once()
+    assert epochs == [4, 12]

@@ -11,9 +11,11 @@ import pytest
 from steadfit.core.errors import DataError
 from steadfit.inference.ensemble import Ensemble
 from steadfit.inference.ensemble_folder import load_ensemble, save_ensemble
+from steadfit.recipe.held_out import hold_out
 from steadfit.recipe.settings import ClassifierSettings, LanguageModelSettings
 from steadfit.recipe.train import BOTH, Recipe, train
-from steadfit.text.corpus import Corpus
+from steadfit.recipe.work import Encoder
+from steadfit.text.corpus import TEST, TRAIN, VALID, Corpus
 
 GOOD, BAD = ["great", "superb", "lovely", "fine"], ["awful", "dull", "poor", "bad"]
 OTHER = ["the", "film", "was", "and", "a", "plot", "with", "actors", "in", "it", "very"]
@@ -92,3 +94,69 @@ def test_a_text_alone_gets_what_it_gets_among_others(made: tuple[Ensemble, Path]
     together = ensemble.network_probabilities(texts)
     alone = np.concatenate([ensemble.network_probabilities([text]) for text in texts])
     np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def marked(corpus: Corpus, side: str) -> Corpus:
+    """Return a corpus of one side, with a word of its own in each text."""
+    texts = [f"{text} only{side}" for text in corpus.texts]
+    return Corpus(texts, corpus.labels, split=[side] * len(texts))
+
+
+def words_of(ensemble: Ensemble) -> set[str]:
+    assert ensemble.linear is not None
+    return {name for name in ensemble.linear.ngrams if name.startswith("only")}
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_texts_given_to_validate_on_teach_nothing_but_by_refit_and_those_of_a_test_never(
+    tmp_path: Path, refit: bool
+) -> None:
+    parts = [marked(sentences(40, seed), side) for seed, side in enumerate((TRAIN, VALID, TEST))]
+    corpus = Corpus(
+        [text for part in parts for text in part.texts],
+        [label for part in parts for label in part.labels or ()],
+        split=[side for part in parts for side in part.split or ()],
+    )
+    recipe = replace(TINY, language_model=None, refit=refit, blend="always", backwards=False)
+    made = train(corpus, recipe, tmp_path)
+    assert words_of(made) == ({"onlytrain", "onlyvalid"} if refit else {"onlytrain"})
+    without_test = replace(corpus, split=None).select(range(80))
+    without_test = replace(without_test, split=[TRAIN] * 40 + [VALID] * 40)
+    again = train(without_test, recipe, tmp_path / "without-test")
+    assert (again.probabilities(corpus.texts) == made.probabilities(corpus.texts)).all()
+
+
+def test_nbsvm_learns_texts_that_were_drawn_to_be_held_out_once_its_weight_is_fitted(
+    tmp_path: Path,
+) -> None:
+    corpus = sentences(60, 0)
+    split = hold_out(corpus, TINY.held_out, TINY.seed).split
+    assert split is not None
+    texts = [f"{text} only{side}" for text, side in zip(corpus.texts, split, strict=True)]
+    recipe = replace(TINY, language_model=None, refit=False, blend="always", backwards=False)
+    assert words_of(train(Corpus(texts, corpus.labels), recipe, tmp_path)) == {
+        "onlytrain",
+        "onlyvalid",
+    }
+
+
+def test_unlabelled_texts_that_are_held_out_are_read_by_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(
+        "steadfit.recipe.train.train_encoder",
+        lambda texts, *rest: read.extend(texts.texts) or Encoder(None, {}),
+    )
+    taught: list[str] = []
+    monkeypatch.setattr(
+        "steadfit.recipe.linear_part.assumed_labels",
+        lambda teacher, labelled, unlabeled, share: taught.extend(unlabeled),
+    )
+    corpus = sentences(60, 0)
+    train(corpus, replace(TINY, backwards=False), tmp_path, [*corpus.texts, "another text"])
+    held_out = set(hold_out(corpus, TINY.held_out, TINY.seed).part(VALID).texts)
+    assert len(held_out) == 12
+    assert not held_out & {*read, *taught}
+    assert {*read} == {*taught} == {*corpus.texts, "another text"} - held_out
+    assert "12 texts without labels are left out" in capsys.readouterr().out

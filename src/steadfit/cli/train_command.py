@@ -34,7 +34,8 @@ def train(
         typer.Option(help="More texts of the kind, for the language model; several times."),
     ] = None,
     valid: Annotated[
-        Path | None, _choice("Labelled texts to calibrate on.", "a part is held out")
+        Path | None,
+        _choice("Labelled texts to calibrate on, not learned from.", "a part is held out"),
     ] = None,
     test: Annotated[
         Path | None, typer.Option(help="Labelled texts to judge by, which nothing learns from.")

@@ -65,7 +65,9 @@ def fit_data(
     known = classes if isinstance(classes, Classes) else classes_of(labels, classes)
     names = known.read(labels)
     _same_length("labels", names, documents)
-    numbers = None if weights is None else _weights(weights, names)
+    numbers = None if weights is None else weights_of(weights, len(names))
+    if numbers is not None and known is not classes:
+        _check_counting(names, numbers)
     kept = None if groups is None else _groups(groups, len(documents))
     split = None
     if valid is not None:
@@ -99,15 +101,13 @@ def _groups(groups: Any, count: int) -> list[str]:
     return [label_value(one, f"row {row}", "group") for row, one in enumerate(values)]
 
 
-def _weights(weights: Any, names: list[Any]) -> NDArray[np.float64]:
-    numbers = weights_of(weights, len(names))
+def _check_counting(names: list[Any], numbers: NDArray[np.float64]) -> None:
     counting = [name for name, weight in zip(names, numbers, strict=True) if weight]
     if len({one for name in counting for one in names_of(name)}) < 2:
         raise DataError(
             "All texts whose sample weight is not zero have one class; a classifier needs two "
             "classes."
         )
-    return numbers
 
 
 def _same_length(what: str, values: Any, texts: Any) -> None:

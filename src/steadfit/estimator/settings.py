@@ -47,7 +47,9 @@ def recipe_of(given: Mapping[str, Any], classes: Classes) -> Recipe:
         **penalties,
         **_given(given, **dict(zip(names, names, strict=True))),
     )
-    pieces = {} if limit is None or given["tokenizer"] != SUBWORDS else {"pieces": limit}
+    vocab = {}
+    if limit is not None:
+        vocab = {"pieces" if given["tokenizer"] == SUBWORDS else "max_vocab": limit}
     return Recipe(
         base=None if given["pretrained"] is None else at_home("pretrained", given["pretrained"]),
         language_model=language_model,
@@ -65,7 +67,7 @@ def recipe_of(given: Mapping[str, Any], classes: Classes) -> Recipe:
         metric=given["metric"],
         abstain_below=given["abstain_below"],
         patience=_patience(given["early_stopping"]),
-        **pieces,
+        **vocab,
     )
 
 

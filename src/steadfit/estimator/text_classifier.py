@@ -53,7 +53,8 @@ class TextClassifier(Trained):
         epochs: of each phase of the classifier; the last has three times as many, and twice as many
             where documents are more than 5,000. None is by their number.
         lm_epochs: of the language model; None is 3, and 2 where documents are more than 5,000.
-        batch_size: documents of a step; None is 16, and 32 where documents are more than 5,000.
+        batch_size: documents of a step, an eighth of all at most; None is 16, and 32 where
+            documents are more than 5,000.
         drop_mult: scales the dropouts of the classifier.
         alpha, beta, beta_norm: coefficients of AR, TAR and the norm stabilizer, of both models.
         class_weight: "balanced", or a number for each class; one that is not named counts one.
@@ -173,8 +174,10 @@ class TextClassifier(Trained):
             texts: strings; or a table or records, of which `text` names the columns.
             labels: one a text; a list or set a text, or a table of zeros and ones, where a text
                 may have several.
-            unlabeled: more texts of the kind, for the language model. None of a test set.
-            valid: a pair (texts, labels) that is held out instead of some of `texts`.
+            unlabeled: more texts of the kind, for the language model. None of a test set; those
+                that equal a text held out are left out.
+            valid: a pair (texts, labels) that is held out instead of some of `texts`, and that
+                nothing learns from but by `refit`.
             groups: one a text; what has the same is held out together, or not at all.
             sample_weight: how much each text counts in training.
 
@@ -187,29 +190,38 @@ class TextClassifier(Trained):
         )
         recipe = recipe_of(self.get_params(deep=False), data.classes)
         began = time.monotonic()
+        limit = (self.max_minutes, data.weights is not None)
         with self._working() as work, quiet(not self.verbose and self.max_minutes is None):
-            planned = within_time(data.corpus, data.unlabeled, recipe, work, self.max_minutes)
+            planned = within_time(data.corpus, data.unlabeled, recipe, work, *limit)
             with quiet(not self.verbose):
                 made = train(
                     data.corpus, planned.recipe, planned.work, data.unlabeled, data.weights
                 )
         return self._take(made, data.classes, time.monotonic() - began)
 
-    def continue_fit(self, texts: Any, labels: Any, sample_weight: Any = None) -> TextClassifier:
+    def continue_fit(
+        self, texts: Any, labels: Any, sample_weight: Any = None, valid: Any = None
+    ) -> TextClassifier:
         """Train the networks further on more texts, whose classes are known.
 
         All layers learn at once, at the rate of the last phase, from the weights as they are and
         from these texts alone: give some of the old ones too if they are not to be forgotten. Where
         30 of these texts can be held out, temperature, weight of the blend and thresholds are
         fitted on them; otherwise all are learned from, and these stay. Words and the linear model
-        stay as they are.
+        stay as they are. `refit` is for `fit`.
+
+        Args:
+            texts, labels, sample_weight: as of `fit`.
+            valid: a pair (texts, labels) that is held out instead of some of `texts`. Give one
+                where old texts are among them: of what a model has learned before it is surer than
+                it is right, and so would be what is fitted on it.
 
         Raises:
             NotFittedError: there is nothing to go on from.
             DataError: texts or labels that cannot be used, or a new class.
         """
         check_is_fitted(self)
-        data = fit_data(texts, labels, None, None, None, sample_weight, self.text, self._classes)
+        data = fit_data(texts, labels, None, valid, None, sample_weight, self.text, self._classes)
         recipe = recipe_of(self.get_params(deep=False), self._classes)
         began = time.monotonic()
         times = len(self.ensemble_.details.get("continued", []))
@@ -256,4 +268,5 @@ class TextClassifier(Trained):
     def _working(self, *below: str) -> AbstractContextManager[Work]:
         place = self.checkpoint_dir
         folder = None if place is None else Path(at_home("checkpoint_dir", place), *below)
-        return working(folder, [EpochLines()] if self.verbose else [])
+        # They are there whether they are heard or not: a fit with other callbacks is another fit.
+        return working(folder, [EpochLines()])

@@ -39,21 +39,21 @@ class Deadline(Callback):
 
     def __init__(self, at: float) -> None:
         self.at = at
-        self._began = 0.0
-
-    def on_epoch_begin(self, run: Run) -> None:
-        """Look at the clock."""
-        self._began = clock()
 
     def on_epoch_end(self, run: Run) -> None:
-        """Compare what is left with what the epoch took."""
-        now = clock()
-        if run.state.epoch < run.plan.epochs and now + (now - self._began) > self.at:
+        """Compare what is left with what the epoch took, before and after an interruption."""
+        took = run.history.epochs[-1].seconds
+        if run.state.epoch < run.plan.epochs and clock() + took > self.at:
             run.stop("the time is up")
 
 
 def within_time(
-    corpus: Corpus, unlabeled: Sequence[str], recipe: Recipe, work: Work, minutes: float | None
+    corpus: Corpus,
+    unlabeled: Sequence[str],
+    recipe: Recipe,
+    work: Work,
+    minutes: float | None,
+    weighed: bool = False,
 ) -> Planned:
     """Return a recipe whose training is expected to end within some minutes, and say so.
 
@@ -67,6 +67,7 @@ def within_time(
         recipe: what is wanted.
         work: where to work.
         minutes: None takes as long as it takes, and nothing is measured.
+        weighed: whether documents have weights.
 
     Raises:
         DataError: even one epoch of everything takes longer.
@@ -78,7 +79,7 @@ def within_time(
     kept = work.checkpoints(_FILE)
     share = _kept_share(kept, minutes)
     if share is None:
-        costs = measured(corpus, unlabeled, recipe, work, clock)
+        costs = measured(corpus, unlabeled, recipe, work, clock, weighed)
         left = allowed - (clock() - began)
         share = largest_share(costs, left / RESERVE)
         least, full = costs.total(0.0), costs.total(1.0)

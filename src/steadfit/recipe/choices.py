@@ -39,6 +39,7 @@ class Recipe:
         seed: of everything that is drawn.
         tokenizer: "words" or "subwords".
         pieces: subwords at most.
+        max_vocab: words at most, where the labelled texts alone make the vocabulary.
         class_weight: how much a class counts in training: "balanced", numbers by class, or None.
         calibrate: fit a temperature on the texts held out.
         metric: what thresholds are tuned for on the texts held out; None is no thresholds.
@@ -62,6 +63,7 @@ class Recipe:
     seed: int = 0
     tokenizer: str = WORDS
     pieces: int = PIECES
+    max_vocab: int = 60_000
     class_weight: str | Mapping[str, float] | None = None
     calibrate: bool = True
     metric: str | None = None

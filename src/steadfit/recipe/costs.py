@@ -13,15 +13,17 @@ import numpy as np
 from steadfit.data.buckets import DocumentBatches
 from steadfit.files.transfer import read_pretrained
 from steadfit.kernels.precision import has_fast_bf16
-from steadfit.linear.nbsvm import fit_nbsvm
+from steadfit.linear.counting import NothingToCount
 from steadfit.recipe.base import AUTO, base_for
 from steadfit.recipe.choices import Recipe
-from steadfit.recipe.held_out import hold_out
+from steadfit.recipe.held_out import hold_out, not_judged
 from steadfit.recipe.language_model import TooLittleText, prepare_language_model
+from steadfit.recipe.linear_part import mixing_allowed, nbsvm
 from steadfit.recipe.network import Reading, starting_network
 from steadfit.recipe.networks import tokens_of
-from steadfit.recipe.self_training import MOST
-from steadfit.recipe.settings import ClassifierSettings
+from steadfit.recipe.rates import STEPS as RANGE_TEST
+from steadfit.recipe.self_training import texts_read
+from steadfit.recipe.settings import FIND, ClassifierSettings
 from steadfit.recipe.work import Work
 from steadfit.text.corpus import TRAIN, Corpus
 from steadfit.text.tokenizer import SUBWORDS
@@ -82,6 +84,7 @@ def measured(
     recipe: Recipe,
     work: Work,
     clock: Callable[[], float],
+    weighed: bool = False,
 ) -> Costs:
     """Return what a recipe costs here; texts are tokenized for it, and found again by training.
 
@@ -91,16 +94,18 @@ def measured(
         recipe: what will be trained.
         work: where to work.
         clock: tells seconds.
+        weighed: whether documents have weights.
     """
     recipe = recipe.for_documents(len(corpus))
     corpus = hold_out(corpus, recipe.held_out, recipe.seed)
+    unlabeled = not_judged(unlabeled, corpus)
     texts = Corpus([*corpus.part(TRAIN).texts, *unlabeled])
     base = recipe.base
     if base == AUTO:
         base = None if recipe.tokenizer == SUBWORDS else base_for(texts.texts)
     ways = len(recipe.directions)
     backwards = recipe.directions[0]
-    vocab, sizes, of_language_model, epochs = None, recipe.sizes, 0.0, 1
+    vocab, sizes, of_language_model, epochs, rest = None, recipe.sizes, 0.0, 1, 0.0
     if recipe.language_model is not None:
         try:
             made = prepare_language_model(
@@ -117,6 +122,8 @@ def measured(
             each = _step(made.objective, made.train, clock)
             of_language_model = ways * each * len(made.train)
             epochs = recipe.language_model.passes
+            if recipe.language_model.lr == FIND:
+                rest += ways * RANGE_TEST * each
             vocab, base = made.vocab, None
             config = made.objective.model.config
             sizes = {name: getattr(config, name) for name in ("emb_sz", "n_hid", "n_layers")}
@@ -137,16 +144,20 @@ def measured(
         freeze_to(groups, unfrozen)
         seconds.append(tokens * _token(objective, train, clock))
     head = seconds[0]
-    held_out, read = len(store) - len(rows), min(len(unlabeled), MOST)
+    if how.lr == FIND:
+        rest += (1 + recipe.refit) * RANGE_TEST * head * how.rows_of(len(rows))
     phases = _phases(how, len(rows), len(groups), *seconds)
     judged = 1  # times that what is held out is read
     if recipe.patience is not None:
         judged += sum(phase.epochs for phase in phases)
     if recipe.refit:
         phases += _phases(how, len(store), len(groups), *seconds)
-    rest = head * judged * held_out + _linear(corpus, recipe, clock)
-    if recipe.blend is not None and recipe.self_training and not corpus.multi_label:
-        rest += head * read  # the networks read them once
+    rest += head * judged * (len(store) - len(rows))
+    taught = 0
+    if mixing_allowed(corpus, recipe, weighed) and recipe.self_training:
+        taught = texts_read(unlabeled)
+        rest += head * taught * _mean_length(unlabeled) / _mean_length(corpus.texts)
+    rest += _linear(corpus, recipe, taught, clock)
     return Costs(of_language_model, epochs, tuple(phases), rest)
 
 
@@ -211,14 +222,29 @@ def _with_rate(how: ClassifierSettings) -> ClassifierSettings:
     return replace(how, lr=ClassifierSettings.lr)
 
 
-def _linear(corpus: Corpus, recipe: Recipe, clock: Callable[[], float]) -> float:
-    """Return the seconds of NBSVM, once on what is not held out and once on all."""
+def _linear(corpus: Corpus, recipe: Recipe, taught: int, clock: Callable[[], float]) -> float:
+    """Return the seconds of NBSVM, once on what is not held out and once on all.
+
+    Where it is taught on so many texts without labels it is made three times, twice with them.
+    """
     if recipe.blend is None or corpus.multi_label:
         return 0.0
     rows = np.arange(0, len(corpus), max(1, len(corpus) // _SAMPLE))
     sample = corpus.select(rows.tolist())
     if sample.labels is None or len(sample.classes) < 2:
         return 0.0
-    began = clock()
-    fit_nbsvm(sample.texts, sample.labels, classes=sample.classes, calibrated=True)
-    return 2 * (clock() - began) * len(corpus) / len(sample)
+    try:
+        nbsvm(sample)  # the first one loads libraries
+        began = clock()
+        nbsvm(sample)
+    except NothingToCount:
+        return 0.0  # then training leaves it out, or says why it cannot
+    learned = len(corpus.part(TRAIN)) + len(corpus)
+    if taught:
+        learned += len(corpus.part(TRAIN)) + 2 * round(recipe.self_training * taught)
+    return (clock() - began) * learned / len(sample)
+
+
+def _mean_length(texts: Sequence[str]) -> float:
+    """Return characters of a text."""
+    return max(1.0, sum(map(len, texts)) / max(1, len(texts)))

@@ -21,6 +21,7 @@ from steadfit.recipe.choices import Recipe
 from steadfit.recipe.fitted import answers_of, fit_held_out
 from steadfit.recipe.held_out import hold_out
 from steadfit.recipe.network import Reading, train_network
+from steadfit.recipe.networks import judged_batches
 from steadfit.recipe.weights import class_weights_of
 from steadfit.recipe.work import Work
 from steadfit.text.corpus import TRAIN, VALID, Corpus
@@ -40,12 +41,14 @@ def train_further(
 
     All layers learn at once, as in the recipe's last phase, from these documents alone. Where
     `FEWEST_HELD_OUT` can be held out, what was fitted on held-out texts is fitted anew on them;
-    otherwise all are learned from, and scale, weight and decision stay. Vocabulary and linear model
-    stay as they are, and so does the ensemble given.
+    otherwise all are learned from, and scale, weight and decision stay. Those of a split that is
+    there are never learned from. Vocabulary and linear model stay as they are, and so does the
+    ensemble given. Nothing is refitted on all in the end.
 
     Args:
         ensemble: is not changed.
-        corpus: documents with labels of its classes; some of the classes may be missing.
+        corpus: documents with labels of its classes; some of the classes may be missing. A "valid"
+            of its split is held out instead of some of the others.
         recipe: the choices.
         work: where to work.
         weights: (documents,), how much each counts; None is one each.
@@ -64,7 +67,9 @@ def train_further(
             "the networks.",
             stacklevel=3,
         )
-    fitting = recipe.held_out * len(corpus) >= FEWEST_HELD_OUT
+    given = corpus.split is not None
+    held_out = len(corpus.part(VALID)) if given else recipe.held_out * len(corpus)
+    fitting = held_out >= FEWEST_HELD_OUT
     if fitting:
         corpus = hold_out(corpus, recipe.held_out, recipe.seed)
     networks = tuple(_further(one, corpus, recipe, work, weights) for one in ensemble.networks)
@@ -107,10 +112,15 @@ def _further(
         weights=weights,
         class_weights=class_weights_of(recipe.class_weight, saved.classes, there),
     )
+    valid = None
+    if recipe.patience is not None and corpus.split is not None:
+        valid = judged_batches(store, saved.backwards)
     model = train_network(
         reading,
         rows,
         recipe.classifier,
+        valid=valid,
+        patience=None if valid is None else recipe.patience,
         callbacks=work.callbacks,
         seed=recipe.seed,
         checkpoints=work.checkpoints(DIRECTIONS[saved.backwards]),

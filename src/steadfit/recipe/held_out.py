@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadfit.core.errors import DataError
-from steadfit.text.corpus import TRAIN, VALID, Corpus
+from steadfit.text.corpus import TEST, TRAIN, VALID, Corpus
 
 FEWEST = 2  # of a class that is to be held out too
 
@@ -41,6 +41,21 @@ def hold_out(corpus: Corpus, fraction: float, seed: int) -> Corpus:
             "give more, or texts to validate on."
         )
     return corpus.split_by_rows(rows[chosen].tolist())
+
+
+def without_test(corpus: Corpus) -> Corpus:
+    """Return the documents of a split corpus but for those of "test", in their order."""
+    assert corpus.split is not None
+    return corpus.select(row for row, side in enumerate(corpus.split) if side != TEST)
+
+
+def not_judged(texts: Sequence[str], corpus: Corpus) -> list[str]:
+    """Return those of more texts that are none of what a corpus holds out, or has for a test.
+
+    What a model is judged by it must not have read, with labels or without.
+    """
+    judged = {*corpus.part(VALID).texts, *corpus.part(TEST).texts}
+    return [text for text in texts if text not in judged]
 
 
 def _drawn(corpus: Corpus, fraction: float, seed: int) -> Corpus:

@@ -57,7 +57,7 @@ class Networks:
         name: str,
         like: Trained | None = None,
     ) -> Trained:
-        """Train on what is not held out, or on all documents if the name is `ALL`.
+        """Train on what is not held out, or on that too if the name is `ALL`.
 
         Args:
             corpus: labelled, with a split.
@@ -87,7 +87,9 @@ class Networks:
         if encoder.place is not None:
             vocab = read_pretrained(encoder.place, backwards).saved.tokenizer.vocab
         store, vocab = tokens_of(corpus, self.classes, vocab, recipe, work)
-        rows = np.arange(len(store)) if name == ALL else store.rows(TRAIN)
+        rows = store.rows(TRAIN)
+        if name == ALL:
+            rows = np.sort(np.concatenate([rows, store.rows(VALID)]))
         counts = store.class_counts(rows, len(self.classes))
         reading = Reading(
             store,
@@ -99,11 +101,7 @@ class Networks:
             class_weights_of(recipe.class_weight, self.classes, counts),
         )
         stoppable = recipe.patience is not None and name != ALL
-        valid = None
-        if stoppable:
-            valid = DocumentBatches(
-                store, store.rows(VALID), JUDGED, shuffle=False, backwards=backwards
-            )
+        valid = judged_batches(store, backwards) if stoppable else None
         history = History()
         model = self.learn(
             reading,
@@ -123,6 +121,11 @@ class Networks:
         return saved, best_epochs(history) if stoppable else None
 
 
+def judged_batches(store: TokenStore, backwards: bool) -> DocumentBatches:
+    """Return the documents held out, as batches that a network is judged by."""
+    return DocumentBatches(store, store.rows(VALID), JUDGED, shuffle=False, backwards=backwards)
+
+
 def tokens_of(
     corpus: Corpus, classes: tuple[str, ...], vocab: Vocab | None, recipe: Recipe, work: Work
 ) -> tuple[TokenStore, Vocab]:
@@ -133,6 +136,7 @@ def tokens_of(
         classes=classes,
         tokenizer=None if vocab is not None else recipe.tokenizer,
         vocab_size=recipe.pieces,
+        max_vocab=recipe.max_vocab,
         cache=work.cache,
     )
 

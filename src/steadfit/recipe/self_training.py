@@ -35,9 +35,9 @@ def assumed_labels(
     Returns:
         None where there are fewer than `FEWEST`.
     """
-    if len(unlabeled) < FEWEST or not share:
+    count = texts_read(unlabeled)
+    if not count or not share:
         return None
-    count = min(MOST, len(unlabeled))
     texts = [unlabeled[place * len(unlabeled) // count] for place in range(count)]
     table = teacher.probabilities(texts)
     rows = surest(table, _shares(labelled, teacher.classes), share)
@@ -45,6 +45,11 @@ def assumed_labels(
         return None
     labels = [teacher.classes[code] for code in table[rows].argmax(axis=1).tolist()]
     return Assumed([texts[row] for row in rows.tolist()], labels)
+
+
+def texts_read(unlabeled: Sequence[str]) -> int:
+    """Return how many texts without labels the networks read: none of fewer than `FEWEST`."""
+    return min(MOST, len(unlabeled)) if len(unlabeled) >= FEWEST else 0
 
 
 def surest(

@@ -18,7 +18,7 @@ from steadfit.recipe.account import described, duplicates_between, held_out_figu
 from steadfit.recipe.base import AUTO, base_for, check_directions
 from steadfit.recipe.choices import BOTH, Recipe
 from steadfit.recipe.fitted import Fitted, answers_of, fit_held_out
-from steadfit.recipe.held_out import hold_out
+from steadfit.recipe.held_out import hold_out, not_judged, without_test
 from steadfit.recipe.language_model import TooLittleText, train_language_model
 from steadfit.recipe.linear_part import fit_linear_part, mixing_allowed, nbsvm
 from steadfit.recipe.networks import ALL, HELD_OUT, Networks
@@ -42,7 +42,8 @@ def train(
         labelled: documents with labels, and groups or a split if there are any.
         recipe: the choices.
         folder: for language models and checkpoints; the same call goes on where it was stopped.
-        unlabeled: more texts of the kind; none of a text the classifier will be judged by.
+        unlabeled: more texts of the kind; none of a text the classifier will be judged by. Those
+            that equal a text held out are left out.
         weights: (documents,), how much each counts in training; None is one each.
     """
     work = Work.of(folder)
@@ -52,6 +53,12 @@ def train(
     mixing_allowed(corpus, recipe, weights is not None)
     _check_classes(corpus.part(TRAIN), corpus.part(VALID))
     duplicates = duplicates_between(corpus)
+    given, unlabeled = len(unlabeled), not_judged(unlabeled, corpus)
+    if left_out := given - len(unlabeled):
+        say(
+            f"{left_out:,} texts without labels are left out: they stand among those held out, "
+            "by which the classifier is judged."
+        )
     texts = Corpus([*corpus.part(TRAIN).texts, *unlabeled])
     base: str | Path | None = recipe.base
     if base == AUTO:
@@ -59,7 +66,8 @@ def train(
         base = None if recipe.tokenizer == SUBWORDS else base_for(texts.texts)
     check_directions(base, recipe.directions)
     encoders = [train_encoder(texts, recipe, base, way, work) for way in recipe.directions]
-    made = train_ensemble(corpus, recipe, encoders, work, weights, unlabeled)
+    own = labelled.split is not None and VALID in labelled.split
+    made = train_ensemble(corpus, recipe, encoders, work, weights, unlabeled, kept_apart=own)
     return replace(made, details={**made.details, "duplicates": duplicates})
 
 
@@ -102,16 +110,20 @@ def train_ensemble(
     folder: Path | Work,
     weights: NDArray[Any] | None = None,
     unlabeled: Sequence[str] = (),
+    kept_apart: bool = False,
 ) -> Ensemble:
     """Train a classifier on labelled documents; it goes on where it was stopped.
 
     Args:
-        corpus: labelled; what is "valid" in its split is not learned from but by `refit`.
+        corpus: labelled; what is "valid" in its split no network learns from but by `refit`. NBSVM,
+            once its weight is fitted, learns from it too. From "test" nothing learns.
         recipe: the choices.
         encoders: one for each of `recipe.directions`.
         folder: for checkpoints.
         weights: (documents,), how much each counts in training; None is one each.
         unlabeled: texts that NBSVM is taught on, if it is mixed in.
+        kept_apart: NBSVM does not learn from "valid" either but by `refit`: a user's own texts to
+            validate on, by which the classifier may be judged once more.
 
     Raises:
         DataError: a class that no document to learn from has, or "always" a blend that cannot be.
@@ -131,7 +143,10 @@ def train_ensemble(
     began = time.perf_counter()
     part = fit_linear_part(corpus, trained.alone, fit, recipe, mixing, unlabeled)
     fitted = part.fitted
-    linear = nbsvm(corpus, part.assumed) if fitted.weight < 1 else None
+    linear = None
+    if fitted.weight < 1:
+        whole = recipe.refit or not kept_apart
+        linear = nbsvm(without_test(corpus), part.assumed) if whole else part.linear
     seconds = trained.seconds + time.perf_counter() - began
     if recipe.refit:
         trained = networks.train(corpus, weights, ALL, like=trained)
