@@ -59,9 +59,9 @@ def test_a_file_that_has_the_name_of_ours_is_not_ours(train: Run, tmp_path: Path
 def test_an_error_before_training_leaves_an_empty_folder_empty(train: Run, tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.mkdir()
-    assert "held_out is 0" in refused(train("--checkpoint-dir", own, "--held-out", 0))
+    assert "--held-out is 0" in refused(train("--checkpoint-dir", own, "--held-out", 0))
     assert list(own.iterdir()) == []
-    assert "held_out is 0" in refused(train("--held-out", 0))
+    assert "--held-out is 0" in refused(train("--held-out", 0))
     assert not (tmp_path / "model.checkpoints").exists()
 
 

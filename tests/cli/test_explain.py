@@ -30,6 +30,9 @@ def test_a_page_is_written_once(steadfit: Run, model: Path, tmp_path: Path) -> N
 def test_what_is_not_there_is_one_line(steadfit: Run, model: Path, table: Path) -> None:
     assert "has 30 rows, and no row 31" in refused(steadfit("explain", model, table, "--row", 31))
     assert "'maybe'" in refused(steadfit("explain", model, "a film", "--class", "maybe"))
+    message = refused(steadfit("explain", model, table))
+    assert "is a file. Give --file" in message
+    assert "--row" in message
     assert steadfit("explain", model).status == 2
     assert steadfit("explain", model, "a", "--file", table).status == 2
     assert steadfit("explain", model, "--file", table, "--row", 1).status == 2

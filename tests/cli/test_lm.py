@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import tempfile
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
 from steadfit.files.model_folder import load_model
+from steadfit.text.subwords import SubwordTokenizer
 from steadfit.training.stages import Stage
 from tests.cli.conftest import Run, refused, reviews, write_csv
 
@@ -49,6 +51,47 @@ def test_a_disk_without_room_is_told_before_training(
     monkeypatch.setattr("steadfit.cli.room.shutil.disk_usage", lambda _: usage(9e9, 9e9, 1_000))
     words = ("lm", *texts, "--text", "review", "--out", tmp_path / "lm")
     assert "Nothing was begun" in refused(steadfit(*words, "--base", "none"))
+
+
+def test_no_copy_of_the_texts_stays_behind(
+    steadfit: Run, texts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("STEADFIT_HOME", "TMPDIR"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # it is looked for once
+    columns = ("--text", "review")
+    ended = steadfit("lm", *texts, *columns, "--epochs", 1, *SIZES, "--out", tmp_path / "lm")
+    assert ended.status == 0, ended
+    words = ("lr-find", texts[0], *columns, "--label", "sentiment", "--steps", 12, *SIZES)
+    assert steadfit(*words).status == 0
+    assert not [path for path in (tmp_path / "TMPDIR").rglob("*") if path.is_file()]
+    assert not list((tmp_path / "STEADFIT_HOME").rglob("*.bin"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+
+
+def test_it_may_be_one_of_subwords(steadfit: Run, texts: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "lm"
+    cut = ("--tokenizer", "subwords", "--vocab-size", 300)
+    sizes = ("--sizes", "emb_sz=8,n_hid=12,n_layers=2")
+    ended = steadfit("lm", *texts, "--text", "review", "--out", out, "--epochs", 1, *cut, *sizes)
+    assert ended.status == 0, ended
+    tokenizer = load_model(out, "language-model").tokenizer
+    assert isinstance(tokenizer, SubwordTokenizer)
+    assert len(tokenizer.vocab) <= 300
+
+
+def test_sizes_that_a_named_model_does_not_have_are_refused(
+    steadfit: Run, texts: list[Path], tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    words = ("--text", "review", "--epochs", 1)
+    assert steadfit("lm", *texts, *words, *SIZES, "--out", base).status == 0
+    again = ("lm", *texts, *words, "--pretrained", base, "--out", tmp_path / "lm", "--sizes")
+    message = refused(steadfit(*again, "n_hid=20"))
+    assert "sizes is {'n_hid': 20}, but" in message
+    assert "has {'n_hid': 12}" in message
+    assert steadfit(*again, "n_hid=12").status == 0
 
 
 def test_an_interrupted_one_goes_on(

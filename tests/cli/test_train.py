@@ -13,6 +13,7 @@ import pytest
 from steadfit.cli import train_command
 from steadfit.cli.toml_file import read_toml
 from steadfit.cli.train_options import parameter_names, resolved
+from steadfit.cli.train_results import print_held_out
 from steadfit.inference.ensemble_folder import load_ensemble
 from steadfit.training.stages import Stage
 from tests.cli.conftest import Run, read_csv, refused, reviews, write_csv
@@ -26,6 +27,39 @@ def test_the_folder_predicts_without_naming_columns_again(
     assert ended.status == 0, ended
     found = read_csv(tmp_path / "scored.csv")
     assert sum(row["label"] == row["sentiment"] for row in found) >= 15
+
+
+@pytest.mark.parametrize(
+    ("figures", "said"),
+    [
+        ({"weight_of_the_network": 0.3}, "The mixture predicts: 30% network, 70% NBSVM."),
+        ({"weight_of_the_network": 0.0}, "NBSVM alone predicts: the mixture is worse than it"),
+        ({"weight_of_the_network": 1.0}, "The network alone predicts: the mixture is worse"),
+    ],
+)
+def test_what_predicts_is_said(
+    figures: dict[str, float], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = {"accuracy": 0.5, "log_loss": 0.7}
+    thresholds = {"metric": "macro-f1", "kept": False, "without": 0.5, "with": 0.6}
+    parts = {"blend": part, "network": part, "thresholds": thresholds}
+    held_out = {"documents": 20, **parts, **figures}
+    print_held_out({"held_out": held_out, "baselines": {"nbsvm": part, "majority": 0.95}})
+    written = capsys.readouterr().out
+    assert said in written
+    assert ("blend (not taken)" in written) == (figures["weight_of_the_network"] != 0.3)
+    assert "Thresholds are not kept: macro-f1 0.500 becomes 0.600" in written
+    assert "The commonest class alone is right on 95.0%: --metric macro-f1" in written
+
+
+def test_the_card_says_what_the_network_is_made_of(trained: tuple[Path, Path]) -> None:
+    model, _ = trained
+    network = load_ensemble(model).details["network"]
+    assert network["begun_with"] == "nothing"
+    assert network["sizes"] == {"emb_sz": 8, "n_hid": 12, "n_layers": 2}
+    assert network["epochs_of_each_phase"] == [1, 3]
+    card = (model / "README.md").read_text(encoding="utf-8")
+    assert "| begun with | nothing |" in card
 
 
 def test_the_test_file_is_judged_as_evaluate_judges_it(

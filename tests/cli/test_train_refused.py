@@ -45,7 +45,26 @@ def changed(rows: list[dict[str, str]], **values: str) -> list[dict[str, str]]:
 def test_a_wrong_column_lists_those_that_are_there(train: Run) -> None:
     message = refused(train(reviews(8), "--label", "stars"))
     assert "no column 'stars'; the columns are 'id', 'review', 'sentiment'" in message
+    assert "The first line names the columns" in message
     assert "no column 'body'" in refused(train(reviews(8), "--text", "body"))
+
+
+def test_of_many_or_long_columns_a_message_names_some(train: Run) -> None:
+    rows = [{"a" * 200: row["review"], **{str(n): "" for n in range(50)}} for row in reviews(8)]
+    message = refused(train(rows))
+    assert "and 31 more" in message
+    assert "a" * 61 not in message
+
+
+@pytest.mark.parametrize("name", ["tweets.txt", "tweets.csv"])
+def test_a_file_of_fasttexts_is_known_as_one(
+    steadfit: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    nothing_is_trained(monkeypatch)
+    lines = "\n".join(f"__label__{row['sentiment']} {row['review']}" for row in reviews(8))
+    (tmp_path / name).write_text(lines)
+    message = refused(steadfit("train", tmp_path / name, "--out", tmp_path / "model"))
+    assert "fastText's form, of which docs/migrating.md" in message
 
 
 def test_missing_labels_are_counted(train: Run) -> None:
@@ -139,10 +158,10 @@ def test_a_disk_without_room_is_told_before_training(
     [
         ("metric", "bleu", "metric is 'bleu'; accepted are accuracy"),
         ("metric", "f1:mixed", "with a class of 'neg', 'pos'"),
-        ("drop-mult", "-1", "drop_mult is -1.0"),
+        ("drop-mult", "-1", "--drop-mult is -1.0"),
         ("drop-mult", "9", "Lower drop_mult"),
-        ("label-smoothing", "1", "label_smoothing is 1.0"),
-        ("abstain-below", "1.5", "abstain_below is 1.5"),
+        ("label-smoothing", "1", "--label-smoothing is 1.0"),
+        ("abstain-below", "1.5", "--abstain-below is 1.5"),
         ("sizes", "n_hid=0", "n_hid"),
     ],
 )

@@ -21,6 +21,13 @@ MESSAGES = [
     ("or pass quotes=False", "or pass --no-quotes"),
     ("or give another checkpoint_dir.", "or give another --checkpoint-dir."),
     ("the columns are 'id' (or give a number from 0 to 3)", "the columns are 'id'"),
+    ("max_minutes is 0.2, but", "--max-minutes is 0.2, but"),
+    (
+        "blend is 'yes'; accepted are 'auto' and None.",
+        "--blend is 'yes'; accepted are 'auto' and none.",
+    ),
+    ("n_hid is 0; accepted are 1 to 9.", "n_hid is 0; accepted are 1 to 9."),
+    ("text is a word here", "text is a word here"),
     ("no column 'drop_unlabeled'", "no column 'drop_unlabeled'"),
     ("the text is 'a=b or overwritten'", "the text is 'a=b or overwritten'"),
 ]

@@ -126,12 +126,16 @@ def test_what_cannot_be_kept_is_refused_before_it_begins(
 ) -> None:
     Clock(monkeypatch, seconds=1000.0)
     work = Work(tmp_path, False, tmp_path / "tokens")
-    with pytest.raises(DataError, match=r"max_minutes is 1, but one epoch of everything takes"):
+    with pytest.raises(
+        DataError,
+        match=r"max_minutes is 1, but one epoch of everything takes .* here. Give more time, "
+        r"fewer texts, language_model=False or smaller sizes\.",
+    ):
         within_time(Corpus(*sentences(60, 0)), (), TINY, work, 1.0)
 
 
 def test_a_machine_that_becomes_slower_ends_a_phase_early(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     corpus = Corpus(*sentences(60, 0))
     clock = Clock(monkeypatch, seconds=0.1)
@@ -140,7 +144,9 @@ def test_a_machine_that_becomes_slower_ends_a_phase_early(
     assert planned.recipe == cut(TINY, 1.0)
     clock.seconds = 30.0
     made = train(corpus, planned.recipe, planned.work)
-    assert made.details["language_model"]["forward"]["epochs"] < 4
+    passes = made.details["language_model"]["forward"]["epochs"]
+    assert passes < 4
+    assert f"this phase ends after {passes} of 4 epochs" in capsys.readouterr().out
 
 
 def test_a_plan_that_was_begun_is_gone_on_with(

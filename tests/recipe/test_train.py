@@ -68,6 +68,15 @@ def test_a_base_of_the_other_direction_is_refused_before_anything_is_trained(
     assert not (tmp_path / "new").exists()
 
 
+def test_sizes_that_a_base_does_not_have_are_refused(
+    made: tuple[Ensemble, Path], tmp_path: Path
+) -> None:
+    base = made[1] / "language-model-forward"
+    recipe = replace(TINY, base=base, backwards=False, sizes={"n_hid": 16, "emb_sz": 8})
+    with pytest.raises(DataError, match=r"sizes is \{'n_hid': 16\}, but .* has \{'n_hid': 12\}"):
+        train(sentences(60, 0), recipe, tmp_path / "new")
+
+
 def test_a_second_call_finds_all_of_it_done(
     made: tuple[Ensemble, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -40,6 +41,11 @@ class Wanted:
             return read_text(self.file, self.layout.encoding)
         assert self.given is not None
         if self.row is None:
+            if _is_file(self.given):
+                raise DataError(
+                    f"{self.given} is a file. Give --file {shlex.quote(self.given)} to explain the "
+                    "text in it, or --row with the number of a row, if it is a table."
+                )
             return self.given
         table = rows(self.given, **self.layout.arguments())
         names = self.columns or text_columns_of(folder, self.given, self.layout.format)
@@ -49,6 +55,13 @@ class Wanted:
             raise DataError(f"{self.given} has {table.number:,} rows, and no row {self.row:,}")
         check_keys(table, record, names)
         return join_fields([text_value(record[name], table.where) for name in names])
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a path, or not one
+        return False
 
 
 def run_explain(

@@ -21,11 +21,12 @@ from steadfit.cli.what_was_read import what_was_read
 from steadfit.core.console import say
 from steadfit.files.model_config import FORMAT
 from steadfit.files.model_folder import load_model, save_model
-from steadfit.recipe.base import base_for
-from steadfit.recipe.language_model import train_language_model
+from steadfit.recipe.base import AUTO, base_for, check_sizes
+from steadfit.recipe.language_model import PIECES, train_language_model
 from steadfit.recipe.settings import LanguageModelSettings
 from steadfit.text.corpus import Corpus
 from steadfit.text.table_rows import TEXT
+from steadfit.text.tokenizer import SUBWORDS, WORDS
 
 
 def run_lm(
@@ -37,6 +38,8 @@ def run_lm(
     base: str = "auto",
     backwards: bool = False,
     sizes: str = "",
+    tokenizer: str = WORDS,
+    pieces: int | None = None,
     seed: int = 0,
     layout: Layout = AS_NAMED,
     checkpoints: Path | None = None,
@@ -55,10 +58,15 @@ def run_lm(
     found = [unlabelled(place, (text,), layout) for place in places]
     texts = Corpus(found[0] if len(found) == 1 else [one for part in found for one in part])
     say(f"{len(texts):,} texts")
-    start = base_for(texts.texts, named_or_none(base))
+    wanted = named_or_none(base)
+    if tokenizer == SUBWORDS and wanted == AUTO:  # what there is was trained on words
+        wanted = None
+    start = base_for(texts.texts, wanted)
+    check_sizes(start, widths, wanted)
     require_room_for_language_model(texts.texts, start, widths, how.max_vocab, out, folder)
     options = {**asdict(how), "texts": [str(place) for place in places], "text": text}
     options |= {"pretrained": str(start), "backwards": backwards, "sizes": widths, "seed": seed}
+    options |= {"tokenizer": tokenizer}
     read = what_was_read(places, texts.texts)
     with going_on(folder, options, {read["from"]: read["fingerprint"]}):
         figures = train_language_model(
@@ -70,6 +78,9 @@ def run_lm(
             backwards=backwards,
             seed=seed,
             checkpoints=folder,
+            tokenizer=tokenizer,
+            pieces=PIECES if pieces is None else pieces,
+            cache=folder / "tokens",  # which goes with the checkpoints
         )
     # Which texts it has read belongs to a model that classifiers are made of and judged.
     saved = load_model(out)

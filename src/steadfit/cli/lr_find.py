@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from steadfit.data.buckets import DocumentBatches
 from steadfit.data.prepare import prepare_tokens
 from steadfit.files.transfer import read_pretrained
 from steadfit.kernels.precision import has_fast_bf16
-from steadfit.recipe.base import base_for
+from steadfit.recipe.base import base_for, check_sizes
 from steadfit.recipe.network import Reading, starting_network
 from steadfit.recipe.settings import ClassifierSettings
 from steadfit.report.figures import figure_of_range_test, save_figure
@@ -51,22 +52,24 @@ def run_lr_find(source: Source, trial: Trial, plot: Path | None, as_json: bool) 
         raise DataError(
             f"{source.path}: all documents are of the class {corpus.classes[0]!r}; two are needed"
         )
-    found = _range_test(corpus, trial)
+    with tempfile.TemporaryDirectory(prefix="steadfit-", ignore_cleanup_errors=True) as place:
+        found = _range_test(corpus, trial, Path(place))
     values = {"suggestion": found.suggestion, "lrs": found.lrs, "losses": found.losses}
     if plot is not None:
         save_figure(figure_of_range_test(found), plot)
     if as_json:
         say(json.dumps(values))
     else:
-        say(found.advice)
+        say(found.advice if plot else found.advice.replace("see the plot", "--plot draws it"))
     return values
 
 
-def _range_test(corpus: Corpus, trial: Trial) -> RangeTest:
+def _range_test(corpus: Corpus, trial: Trial, cache: Path) -> RangeTest:
     base = base_for(corpus.texts, named_or_none(trial.base))
+    check_sizes(base, sizes_of(trial.sizes), trial.base)
     vocab = None if base is None else read_pretrained(base).saved.tokenizer.vocab
     how = ClassifierSettings(batch_size=trial.batch_size)
-    store, vocab = prepare_tokens(corpus, vocab=vocab, classes=corpus.classes)
+    store, vocab = prepare_tokens(corpus, vocab=vocab, classes=corpus.classes, cache=cache)
     reading = Reading(store, vocab, base, {} if base else sizes_of(trial.sizes))
     objective = ClassifierObjective(starting_network(reading, how, trial.seed), how.penalties)
     freeze_to(objective.model.layer_groups(), -1)

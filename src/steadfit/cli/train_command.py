@@ -134,7 +134,8 @@ def train(
         Path | None, _choice("Folder to go on from.", "beside the model, until it is done")
     ] = None,
     sizes: Annotated[
-        str | None, _choice("Without a language model, such as n_hid=1152,n_layers=3.", "none")
+        str | None,
+        _choice("With nothing pretrained, such as n_hid=1152,n_layers=3.", "none"),
     ] = None,
 ) -> None:
     """Train a classifier by the whole recipe; stopped, the same command goes on."""

@@ -15,19 +15,23 @@ from steadfit.report.nbsvm import nbsvm_baseline
 from steadfit.report.tables import Column, Value, print_table
 from steadfit.text.labelled import Labelled
 
+RARE = 0.9  # share of the commonest class from which on accuracy tells little of the others
+
 
 def print_held_out(report: Mapping[str, Any]) -> None:
-    """Print what each part reached on the texts held out.
+    """Print what each part reached on the texts held out, and which of them predicts.
 
     Temperature, blend and thresholds were fitted on the same texts; the line above says so.
     """
     found = {**report["held_out"], **report["baselines"]}
     if not found.get("documents"):
         return
+    weight = found.get("weight_of_the_network", 1.0)
     rows: list[dict[str, Value]] = []
     for name in ("blend", "network", "nbsvm"):
         if name in found:
-            rows.append({"model": name, **found[name]})
+            unused = name == "blend" and weight in (0, 1)
+            rows.append({"model": f"{name} (not taken)" if unused else name, **found[name]})
     if "majority" in found:
         rows.append({"model": "commonest class", "accuracy": found["majority"]})
     say(f"On {found['documents']:,} texts held out, on which the mixture was fitted, too:")
@@ -37,9 +41,32 @@ def print_held_out(report: Mapping[str, Any]) -> None:
         Column("log_loss", "log loss"),
     ]
     print_table(rows, columns)
+    say(_what_predicts(weight, "blend" in found))
+    if (tuned := found.get("thresholds")) is not None:
+        say(_thresholds(tuned))
+    if found.get("majority", 0) >= RARE:
+        say(
+            f"The commonest class alone is right on {found['majority']:.1%}: --metric macro-f1 and "
+            "--class-weight balanced look after the others."
+        )
     if report.get("ece") is not None:
         chance = report["ece_by_chance"]
         say(f"calibration error {report['ece']:.3f} (by chance alone up to {chance:.3f})")
+
+
+def _what_predicts(weight: float, mixed: bool) -> str:
+    if 0 < weight < 1:
+        return f"The mixture predicts: {weight:.0%} network, {1 - weight:.0%} NBSVM."
+    alone = "The network alone" if weight else "NBSVM alone"
+    why = ": the mixture is worse than it by more than chance" if mixed else ""
+    return f"{alone} predicts{why}."
+
+
+def _thresholds(tuned: Mapping[str, Any]) -> str:
+    change = f"{tuned['metric']} {tuned['without']:.3f} becomes {tuned['with']:.3f}"
+    if tuned["kept"]:
+        return f"Thresholds are kept: {change}, and texts they were not tuned on gain, too."
+    return f"Thresholds are not kept: {change}, but texts they were not tuned on do not gain."
 
 
 def tested(model: Ensemble, train: Labelled, test: Labelled) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,15 @@ Base = Annotated[
         help="Where to start: a name, a folder, auto, or none for nothing.",
     ),
 ]
+
+
+class Tokens(str, Enum):
+    """What texts are cut into."""
+
+    words = "words"
+    subwords = "subwords"
+
+
 Seed = Annotated[
     int, typer.Option("--random-state", "--seed", min=0, help="Of weights, masks and order.")
 ]
@@ -40,13 +50,25 @@ def lm(
     epochs: Annotated[int | None, _number("--epochs", "Passes over the texts.", min=1)] = None,
     lr: Annotated[float | None, _number("--lr", "Largest rate of one cycle.")] = None,
     rows: Annotated[int | None, _number("--rows", "Texts read side by side.", min=1)] = None,
-    max_vocab: Annotated[int | None, _number("--max-vocab", "Words at most.", min=10)] = None,
+    tokenizer: Annotated[
+        Tokens, typer.Option("--tokenizer", help="For languages without spaces: subwords.")
+    ] = Tokens.words,
+    max_vocab: Annotated[
+        int | None,
+        typer.Option(
+            "--vocab-size",
+            "--max-vocab",
+            help="Words or subwords at most.",
+            show_default="the recipe's",
+            min=10,
+        ),
+    ] = None,
     min_freq: Annotated[
         int | None, _number("--min-freq", "Times that a word of them occurs at least.", min=1)
     ] = None,
     sizes: Annotated[
         str,
-        typer.Option("--sizes", help="Without a base, such as n_hid=1152,n_layers=3."),
+        typer.Option("--sizes", help="With nothing pretrained, such as n_hid=1152,n_layers=3."),
     ] = "",
     seed: Seed = 0,
     encoding: Encoding = "utf-8",
@@ -74,7 +96,7 @@ def lm(
         "epochs": epochs,
         "lr": lr,
         "rows": rows,
-        "max_vocab": max_vocab,
+        "max_vocab": max_vocab if tokenizer == Tokens.words else None,
         "min_freq": min_freq,
     }
     how = LanguageModelSettings(**{k: v for k, v in given.items() if v is not None})
@@ -86,6 +108,8 @@ def lm(
         base=base,
         backwards=backwards,
         sizes=sizes,
+        tokenizer=tokenizer.value,
+        pieces=max_vocab,
         seed=seed,
         layout=layout,
         checkpoints=checkpoint_dir,
@@ -111,7 +135,7 @@ def lr_find(
     steps: Annotated[int, typer.Option("--steps", min=1, help="Of growing rates.")] = 100,
     sizes: Annotated[
         str,
-        typer.Option("--sizes", help="Without a base, such as n_hid=1152,n_layers=3."),
+        typer.Option("--sizes", help="With nothing pretrained, such as n_hid=1152,n_layers=3."),
     ] = "",
     seed: Seed = 0,
     drop_unlabeled: Annotated[

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
+
+from steadfit.cli.folder_commands import export
+from steadfit.cli.train_command import train
+from steadfit.cli.training_commands import lm, lr_find
+from steadfit.cli.use_commands import evaluate, explain, predict
 
 _GIVEN = re.compile(r"\b([a-z][a-z_]+)=(True|False|'[^']*')")
 # Of columns the command line takes names alone.
@@ -18,6 +24,14 @@ _NAMES = (
 )
 _SAID = re.compile(rf"\b(give another|or|say|with|by) ({'|'.join(_NAMES)})\b")
 _VERBS = {"say": "give"}
+# A message begins with the parameter that is wrong, and ends with values among which is None.
+_FIRST = re.compile(r"^([a-z]+(?:_[a-z]+)*) is (?=['\d(-]|nan|inf)")
+_ACCEPTED = {
+    name
+    for command in (train, lm, lr_find, evaluate, predict, explain, export)
+    for name in inspect.signature(command).parameters
+}
+_NO_NONE = re.compile(r"( and|, and) None(?=[.,;]|$)")
 _OPTIONS = {"separator": "label-separator"}  # whose names are others
 
 
@@ -28,6 +42,7 @@ def as_words(message: str) -> str:
     """
     message = _NUMBERED.sub("", message).replace("add these to classes=, or leave", "leave")
     message = message.replace("give a prefix for", "give --prefix for")
+    message = _NO_NONE.sub(r"\1 none", _FIRST.sub(_first, message))
     return _SAID.sub(_bare, _GIVEN.sub(_option, message))
 
 
@@ -36,6 +51,11 @@ def _option(found: re.Match[str]) -> str:
     if value in ("True", "False"):
         return f"--{'no-' if value == 'False' else ''}{name}"
     return f"--{_OPTIONS.get(name, name)} {shlex.quote(value[1:-1])}"
+
+
+def _first(found: re.Match[str]) -> str:
+    name = found[1] if found[1] not in _ACCEPTED else f"--{found[1].replace('_', '-')}"
+    return f"{name} is "
 
 
 def _bare(found: re.Match[str]) -> str:

@@ -178,7 +178,7 @@ def _instead(folder: Path) -> str:
     """Return what to do with a folder that is no model's."""
     inside = sorted(file.parent.name for file in folder.glob("*/config.json"))
     if not inside:
-        return "Give the path of a folder that export, save_encoder or save wrote."
+        return "Give the path of a folder that train, lm, export, save_encoder or save wrote."
     return (
         f"Such folders are inside it: {', '.join(inside)}. Give the path of one of them; or, if "
         "they make up a classifier of the recipe, read that as a whole with "

@@ -24,8 +24,8 @@ was not examined for differences between groups of people; do that before it dec
 
 _LANGUAGE_MODEL = [
     "The texts it learned from without their labels, but for those held out, and those without "
-    "labels; none of a test file. What it began with, the base below, has read others, which its "
-    "own card names.",
+    "labels; none of a test file. A pretrained model it began with has read others, which that "
+    "model's own card names.",
     "",
 ]
 _HELD_OUT = [
@@ -40,6 +40,7 @@ _SECTIONS: tuple[tuple[str, str, list[str]], ...] = (
     ("What it reached on a test file", "test", []),
     ("What simpler models reached on the same texts", "baselines", []),
     ("What its language model has read", "language_model", _LANGUAGE_MODEL),
+    ("What it is made of", "network", []),
     ("How it was made", "recipe", []),
 )
 

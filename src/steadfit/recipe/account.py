@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadfit.core.console import say
+from steadfit.inference.ensemble import Ensemble
 from steadfit.linear.probabilities import LEAST_PROBABILITY
+from steadfit.models.classifier import TextClassifier
 from steadfit.recipe.fitted import Fitted
+from steadfit.recipe.settings import ClassifierSettings, with_rate
 from steadfit.report.reliability import reliability
 from steadfit.text.corpus import VALID, Corpus
 from steadfit.text.duplicates import find_duplicates
@@ -36,6 +40,30 @@ def described(corpus: Corpus) -> dict[str, Any]:
         "held_out": 0 if corpus.split is None else len(corpus.part(VALID)),
         "classes": dict(sorted(counts.items())),
         "fingerprint": digest.hexdigest(),
+    }
+
+
+def made_of(
+    made: Ensemble, base: str | Path | None, how: ClassifierSettings, documents: int
+) -> dict[str, Any]:
+    """Return what the networks are where the recipe leaves it to texts and machine.
+
+    Args:
+        made: of them.
+        base: the pretrained model begun with, or None.
+        how: the numbers of the classifier's training.
+        documents: learned from.
+    """
+    first = made.networks[0]
+    assert isinstance(first.model, TextClassifier)
+    phases = with_rate(how).phases(documents, len(first.model.layer_groups()))
+    sizes = ("emb_sz", "n_hid", "n_layers")
+    return {
+        "begun_with": "nothing" if base is None else str(base),
+        "sizes": {name: getattr(first.model.config, name) for name in sizes},
+        "words": len(first.tokenizer.vocab),
+        "batch_size": how.rows_of(documents),
+        "epochs_of_each_phase": [phase.epochs for phase in phases],
     }
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from steadfit.core.console import say
 from steadfit.core.errors import DataError
@@ -40,6 +41,7 @@ def base_for(texts: Sequence[str], wanted: str | Path | None = AUTO) -> str | Pa
             f"pretrained={ENGLISH!r} takes it all the same."
         )
         return None
+    say(f"The language model begins with {ENGLISH}, which knows {known:.0%} of the tokens.")
     return ENGLISH
 
 
@@ -60,6 +62,30 @@ def check_directions(base: str | Path | None, directions: Sequence[bool]) -> Non
                 f"{ways[1]} was asked for. Give backwards={not backwards}, or a model of that "
                 f"direction; {ENGLISH} has both."
             )
+
+
+def check_sizes(base: str | Path | None, sizes: Mapping[str, Any], wanted: object = None) -> None:
+    """Say or raise where sizes are given that a pretrained model does not have: its own count.
+
+    Args:
+        base: what is begun with; None is nothing, and takes them.
+        sizes: as keys of a network's configuration.
+        wanted: what was asked for; where it was `auto` a line says so, otherwise it is an error.
+
+    Raises:
+        DataError: a model that was named has others.
+    """
+    if base is None:
+        return
+    there = read_pretrained(base).sizes if sizes else {}
+    if others := {name: size for name, size in sizes.items() if there.get(name, size) != size}:
+        own = {name: there[name] for name in others}
+        if wanted != AUTO:
+            raise DataError(
+                f"sizes is {others}, but {base} has {own}. Leave sizes out, or give "
+                "pretrained=None to begin with a network of these sizes."
+            )
+        say(f"{base} is begun with, so sizes are its own, {own}; pretrained=None takes others.")
 
 
 def known_share(texts: Sequence[str], folder: Path) -> float:

@@ -15,6 +15,7 @@ from steadfit.core.errors import DataError
 from steadfit.core.json_files import read_json
 from steadfit.recipe.choices import Recipe
 from steadfit.recipe.costs import Costs, measured
+from steadfit.recipe.settings import ONE_CYCLE
 from steadfit.recipe.work import Work
 from steadfit.text.corpus import Corpus
 from steadfit.training.events import Callback
@@ -43,8 +44,13 @@ class Deadline(Callback):
     def on_epoch_end(self, run: Run) -> None:
         """Compare what is left with what the epoch took, before and after an interruption."""
         took = run.history.epochs[-1].seconds
-        if run.state.epoch < run.plan.epochs and clock() + took > self.at:
+        done, planned = run.state.epoch, run.plan.epochs
+        if done < planned and clock() + took > self.at:
             run.stop("the time is up")
+            say(
+                f"The time is up: this phase ends after {done} of {planned} epochs, before its "
+                "rate has come down. More max_minutes may give a better classifier."
+            )
 
 
 def within_time(
@@ -86,8 +92,7 @@ def within_time(
         if share is None:
             raise DataError(
                 f"max_minutes is {minutes:g}, but one epoch of everything takes about "
-                f"{_minutes(RESERVE * least + allowed - left)} here. Give more time, fewer texts, "
-                "schedule='one-cycle', language_model=False or a smaller network."
+                f"{_minutes(RESERVE * least + allowed - left)} here. {_less(recipe)}"
             )
         say(
             f"This takes about {_minutes(costs.total(share))} of {_minutes(allowed)}"
@@ -116,6 +121,18 @@ def cut(recipe: Recipe, share: float) -> Recipe:
         model = replace(model, share=share)
     classifier = replace(recipe.classifier, share=share)
     return replace(recipe, language_model=model, classifier=classifier)
+
+
+def _less(recipe: Recipe) -> str:
+    """Say what would take less time."""
+    ways = ["more time", "fewer texts"]
+    if recipe.classifier.schedule != ONE_CYCLE:
+        ways.append(f"schedule={ONE_CYCLE!r}")
+    if recipe.language_model is not None:
+        ways.append("language_model=False")
+    if recipe.base is None:
+        ways.append("smaller sizes")
+    return f"Give {', '.join(ways[:-1])} or {ways[-1]}."
 
 
 def _kept_share(file: Path | None, minutes: float) -> float | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -23,7 +22,7 @@ from steadfit.recipe.network import Reading, starting_network
 from steadfit.recipe.networks import tokens_of
 from steadfit.recipe.rates import STEPS as RANGE_TEST
 from steadfit.recipe.self_training import texts_read
-from steadfit.recipe.settings import FIND, ClassifierSettings
+from steadfit.recipe.settings import FIND, ClassifierSettings, with_rate
 from steadfit.recipe.work import Work
 from steadfit.text.corpus import TRAIN, Corpus
 from steadfit.text.tokenizer import SUBWORDS
@@ -175,7 +174,7 @@ def _phases(
     """
     return [
         Phase(documents * (head if one.unfrozen == -1 else all_layers), one.epochs)
-        for one in _with_rate(how).phases(documents, groups)
+        for one in with_rate(how).phases(documents, groups)
     ]
 
 
@@ -215,11 +214,6 @@ def _seconds(objective: Objective, few: _Few, clock: Callable[[], float]) -> flo
     began = clock()
     fit(objective, few, None, plan, History())
     return clock() - began
-
-
-def _with_rate(how: ClassifierSettings) -> ClassifierSettings:
-    """Return the settings with a rate, which changes nothing of what they cost."""
-    return replace(how, lr=ClassifierSettings.lr)
 
 
 def _linear(corpus: Corpus, recipe: Recipe, taught: int, clock: Callable[[], float]) -> float:

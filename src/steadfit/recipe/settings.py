@@ -175,6 +175,11 @@ class ClassifierSettings:
         return [*found, Phase(0, last, _spread(lr / 2, groups))]
 
 
+def with_rate(how: ClassifierSettings) -> ClassifierSettings:
+    """Return the settings with a rate, to tell of phases what no rate changes."""
+    return replace(how, lr=ClassifierSettings.lr)
+
+
 def _share_of(epochs: int, share: float) -> int:
     return max(1, math.floor(share * epochs + 1e-9))
 

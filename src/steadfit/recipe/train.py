@@ -14,8 +14,8 @@ from steadfit.core.console import say
 from steadfit.core.errors import DataError
 from steadfit.files.pretrained import DIRECTIONS
 from steadfit.inference.ensemble import Ensemble
-from steadfit.recipe.account import described, duplicates_between, held_out_figures
-from steadfit.recipe.base import AUTO, base_for, check_directions
+from steadfit.recipe.account import described, duplicates_between, held_out_figures, made_of
+from steadfit.recipe.base import AUTO, base_for, check_directions, check_sizes
 from steadfit.recipe.choices import BOTH, Recipe
 from steadfit.recipe.fitted import Fitted, answers_of, fit_held_out
 from steadfit.recipe.held_out import hold_out, not_judged, without_test
@@ -65,10 +65,12 @@ def train(
         # What there is for English was trained on words.
         base = None if recipe.tokenizer == SUBWORDS else base_for(texts.texts)
     check_directions(base, recipe.directions)
+    check_sizes(base, recipe.sizes, recipe.base)
     encoders = [train_encoder(texts, recipe, base, way, work) for way in recipe.directions]
     own = labelled.split is not None and VALID in labelled.split
     made = train_ensemble(corpus, recipe, encoders, work, weights, unlabeled, kept_apart=own)
-    return replace(made, details={**made.details, "duplicates": duplicates})
+    network = made_of(made, base, recipe.classifier, len(corpus.part(TRAIN)))
+    return replace(made, details={**made.details, "network": network, "duplicates": duplicates})
 
 
 def train_encoder(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from steadfit.core.checks import shown
 from steadfit.core.errors import DataError
 from steadfit.text.lines import without_line_end
 from steadfit.text.parquet_rows import ParquetRows
@@ -30,6 +31,9 @@ from steadfit.text.table_formats import (
 )
 
 TEXT, LABEL, NAME = "text", "label", "name"  # the columns of plain files and folders
+_SHOWN = 20  # columns of a table that a message names
+_OF_FASTTEXT = "__label__"  # how a label begins in its files
+_CONVERT = "; it is in fastText's form, of which docs/migrating.md tells how it becomes a table"
 
 
 def rows(
@@ -135,10 +139,11 @@ class Rows(Iterator[dict[str, Any]]):
             DataError: one is not; the message lists those that are.
         """
         if missing := [name for name in columns if name not in self.columns]:
-            there = ", ".join(map(repr, self.columns)) or "none"
+            there = ", ".join(map(shown, self.columns[:_SHOWN])) or "none"
+            more = len(self.columns) - _SHOWN
             raise DataError(
                 f"{self.path}: no column {', '.join(map(repr, missing))}; the columns are {there}"
-                f"{self._hint()}"
+                f"{f' and {more:,} more' if more > 0 else ''}{self._hint()}"
             )
 
     def close(self) -> None:
@@ -179,7 +184,9 @@ class CSVTable(Rows):
             yield dict(zip(self.columns, row.fields, strict=True))
 
     def _hint(self) -> str:
-        return self._wrong
+        if any(_OF_FASTTEXT in name for name in self.columns):
+            return _CONVERT
+        return self._wrong or "; name some of these. The first line names the columns"
 
 
 class JSONTable(Rows):
@@ -212,6 +219,10 @@ class _LinesTable(Rows):
             begin, end = end, self.lines.position
             self.place = Place(self.lines.number, begin, end)
             yield {TEXT: without_line_end(line)}
+
+    def _hint(self) -> str:
+        first = next(self, {TEXT: ""})
+        return _CONVERT if first[TEXT].startswith(_OF_FASTTEXT) else ""
 
 
 class ParquetTable(Rows):
