@@ -32,6 +32,7 @@ TINY = DemoSize(
     language_model=LanguageModelSettings(epochs=1, min_freq=1),
     classifier=ClassifierSettings(steps=3, last=1.0),
     sizes={"emb_sz": 8, "n_hid": 12, "n_layers": 2},
+    longest=1_000,
 )
 
 
@@ -228,10 +229,16 @@ def test_the_sizes_of_the_demo_fit_the_reviews_there_are() -> None:
         assert size.test_reviews <= 4_992
 
 
-def test_reviews_of_a_size_are_no_longer_than_it_says(reviews: Path, tmp_path: Path) -> None:
-    corpus = read_folder(reviews)
-    longest = max(len(text) for text in corpus.texts) - 1
-    made = Demo(corpus, replace(TINY, longest=longest), 1, tmp_path / "out")
+def test_reviews_of_a_size_are_no_longer_than_it_says_but_for_those_that_norms_are_of(
+    reviews: Path, tmp_path: Path
+) -> None:
+    longest = max(len(text) for text in texts_of(reviews)) - 1
+    beyond = "A long film. " * 50
+    (reviews / "test" / "pos" / "long.txt").write_text(beyond)
+    made = Demo(read_folder(reviews), replace(TINY, longest=longest), 1, tmp_path / "out")
     read = [*made.texts.texts, *made.labelled.texts]
     assert max(len(text) for text in read) <= longest
     assert len(read) == TINY.lm_reviews + TINY.labelled_reviews + TINY.test_reviews
+    assert made.long.texts[0] == beyond
+    assert len(made.long) == TINY.norm_reviews
+    assert set(made.long.texts) <= texts_of(reviews / "test")

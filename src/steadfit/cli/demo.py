@@ -57,7 +57,8 @@ def run_demo(
     say(
         f"Language model: {len(demo.texts):,} reviews of train, none of test or of its films. "
         f"Classifiers: {len(demo.labelled.part(TRAIN)):,} labelled reviews to learn from, "
-        f"{len(demo.labelled.part(VALID)):,} to be judged by."
+        f"{len(demo.labelled.part(VALID)):,} to be judged by. None has more than {size.longest:,} "
+        "characters."
     )
     baseline = _baseline(demo.labelled)
     say(f"{baseline.name}: {baseline.accuracy:.1%} of the test reviews right.")
@@ -183,7 +184,7 @@ def _show(
         f"learned from the same {size.labelled_reviews:,} labels. (One standard error of an "
         f"accuracy on {size.test_reviews:,} reviews is {50 / size.test_reviews**0.5:.1f} points at "
         "most.) Norm drift: mean norm of the hidden state over the last tenth of a document by "
-        "that over its second tenth."
+        f"that over its second tenth, of the {size.norm_reviews} longest test reviews."
     )
     if size == QUICK:
         say("--quick takes too few reviews and steps to learn from; run without it to judge.")

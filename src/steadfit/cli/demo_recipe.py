@@ -48,10 +48,11 @@ class DemoSize:
         labelled_reviews: what the classifiers learn from, all of them the same.
         test_reviews: what they are judged by.
         range_test_steps: of the range test for the head's rate.
-        norm_reviews: of the test reviews, the longest, over which norms are measured.
+        norm_reviews: the longest of all test reviews, over which norms are measured: far beyond
+            the length of those that are learned from.
         language_model, classifier: the numbers of their training.
         sizes: of the network that begins with nothing.
-        longest: characters; a review of more is left out. None takes all.
+        longest: characters; a review of more is neither learned from nor judged by.
     """
 
     lm_reviews: int
@@ -62,18 +63,19 @@ class DemoSize:
     language_model: LanguageModelSettings
     classifier: ClassifierSettings
     sizes: dict[str, int]
-    longest: int | None = None
+    longest: int
 
 
 FULL = DemoSize(
     lm_reviews=2_500,
     labelled_reviews=1_000,
     test_reviews=2_000,
-    range_test_steps=50,
-    norm_reviews=64,
+    range_test_steps=30,
+    norm_reviews=32,
     language_model=LanguageModelSettings(epochs=1, max_vocab=12_000, sampled=True),
-    classifier=ClassifierSettings(steps=60, last=2.0),
+    classifier=ClassifierSettings(steps=60, last=1.0, lr=4e-2, drop_mult=0.2),
     sizes={"emb_sz": 320, "n_hid": 768, "n_layers": 3},
+    longest=1_000,
 )
 QUICK = DemoSize(
     lm_reviews=60,
@@ -143,9 +145,11 @@ class Demo:
         checkpoints: Path | None = None,
     ) -> None:
         self.size, self.seed, self.out = size, seed, out
-        if size.longest is not None:
-            short = [row for row, text in enumerate(reviews.texts) if len(text) <= size.longest]
-            reviews = reviews.select(short)
+        lengths = [len(text) for text in reviews.texts]
+        test = reviews.filter_by_folder(include=["test"]).label_from_folder(CLASSES)
+        by_length = longest_rows([len(text) for text in test.texts], size.norm_reviews)
+        self.long = test.select(by_length.tolist())
+        reviews = reviews.select(row for row, n in enumerate(lengths) if n <= size.longest)
         self.texts = texts_of_train(reviews, size.lm_reviews, seed)
         self.labelled = labelled_and_judged(reviews, size.labelled_reviews, size.test_reviews, seed)
         self.history = History()
@@ -193,10 +197,7 @@ class Demo:
         test = self._batches(reading, VALID, 48)
         evaluation = evaluate(ClassifierObjective(model, how.penalties), test, has_fast_bf16())
         probabilities, labels = in_row_order(evaluation)
-        rows = reading.store.rows(VALID)
-        longest = rows[longest_rows(reading.store.lengths[rows], self.size.norm_reviews)]
-        beyond = DocumentBatches(reading.store, longest, 32, shuffle=False)
-        norms = norms_of(model, beyond)
+        norms = norms_of(model, self._long_reviews(reading))
         return DemoRun(
             name,
             float((probabilities.argmax(dim=1) == labels).double().mean()),
@@ -253,6 +254,10 @@ class Demo:
         shuffle = side == TRAIN
         rows = reading.store.rows(side)
         return DocumentBatches(reading.store, rows, batch_size, self.seed, shuffle)
+
+    def _long_reviews(self, reading: Reading) -> DocumentBatches:
+        store, _ = prepare_tokens(self.long, vocab=reading.vocab, classes=CLASSES)
+        return DocumentBatches(store, range(len(store)), 32, shuffle=False)
 
     def _place(self, name: str) -> Path | None:
         return None if self._checkpoints is None else self._checkpoints / name

@@ -66,7 +66,7 @@ def run_lm(
     require_room_for_language_model(texts.texts, start, widths, how.max_vocab, out, folder)
     options = {**asdict(how), "texts": [str(place) for place in places], "text": text}
     options |= {"pretrained": str(start), "backwards": backwards, "sizes": widths, "seed": seed}
-    options |= {"tokenizer": tokenizer}
+    options |= {"tokenizer": tokenizer, "pieces": pieces}
     read = what_was_read(places, texts.texts)
     with going_on(folder, options, {read["from"]: read["fingerprint"]}):
         figures = train_language_model(
