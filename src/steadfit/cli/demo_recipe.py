@@ -67,9 +67,9 @@ class DemoSize:
 
 
 FULL = DemoSize(
-    lm_reviews=2_500,
+    lm_reviews=2_000,
     labelled_reviews=1_000,
-    test_reviews=2_000,
+    test_reviews=1_000,
     range_test_steps=30,
     norm_reviews=32,
     language_model=LanguageModelSettings(epochs=1, max_vocab=12_000, sampled=True),
