@@ -55,7 +55,10 @@ def ensemble_card(config: Mapping[str, Any]) -> str:
     lines = ["# A text classifier", "", f"Classes: {', '.join(names)}.", "", "## Use", "", _USE]
     lines += ["", "## What it is for", "", _FOR]
     lines += ["", "## What it is", "", f"- {_networks(config)}", f"- {_mixture(config)}"]
-    lines.append(f"- Probabilities are tempered: logits times {config['scale']:.3g}.")
+    if config["weight"]:
+        lines.append(
+            f"- The network's probabilities are tempered: logits times {config['scale']:.3g}."
+        )
     if config["decision"]["abstain_below"]:
         least = config["decision"]["abstain_below"]
         lines.append(f"- A text whose largest probability is below {least:g} gets no label.")
@@ -77,6 +80,11 @@ def _mixture(config: Mapping[str, Any]) -> str:
     weight = config["weight"]
     if config["linear"] is None:
         return "No linear model is mixed in."
+    if not weight:
+        return (
+            f"It is not listened to: on texts held out it added nothing to {config['linear']}, a "
+            "linear model on words, which predicts alone."
+        )
     return (
         f"Its probabilities are {weight:.0%} of the network's and {1 - weight:.0%} of those of "
         f"{config['linear']}, a linear model on words."
