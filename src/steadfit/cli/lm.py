@@ -62,7 +62,7 @@ def run_lm(
     if tokenizer == SUBWORDS and wanted == AUTO:  # what there is was trained on words
         wanted = None
     start = base_for(texts.texts, wanted)
-    check_sizes(start, widths, wanted)
+    check_sizes(start, widths, wanted, backwards)
     require_room_for_language_model(texts.texts, start, widths, how.max_vocab, out, folder)
     options = {**asdict(how), "texts": [str(place) for place in places], "text": text}
     options |= {"pretrained": str(start), "backwards": backwards, "sizes": widths, "seed": seed}

@@ -64,20 +64,26 @@ def check_directions(base: str | Path | None, directions: Sequence[bool]) -> Non
             )
 
 
-def check_sizes(base: str | Path | None, sizes: Mapping[str, Any], wanted: object = None) -> None:
+def check_sizes(
+    base: str | Path | None,
+    sizes: Mapping[str, Any],
+    wanted: str | Path | None = None,
+    backwards: bool = False,
+) -> None:
     """Say or raise where sizes are given that a pretrained model does not have: its own count.
 
     Args:
         base: what is begun with; None is nothing, and takes them.
         sizes: as keys of a network's configuration.
         wanted: what was asked for; where it was `auto` a line says so, otherwise it is an error.
+        backwards: of two directions the one that is begun with.
 
     Raises:
         DataError: a model that was named has others.
     """
     if base is None:
         return
-    there = read_pretrained(base).sizes if sizes else {}
+    there = read_pretrained(base, backwards).sizes if sizes else {}
     if others := {name: size for name, size in sizes.items() if there.get(name, size) != size}:
         own = {name: there[name] for name in others}
         if wanted != AUTO:

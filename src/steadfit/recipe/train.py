@@ -65,7 +65,7 @@ def train(
         # What there is for English was trained on words.
         base = None if recipe.tokenizer == SUBWORDS else base_for(texts.texts)
     check_directions(base, recipe.directions)
-    check_sizes(base, recipe.sizes, recipe.base)
+    check_sizes(base, recipe.sizes, recipe.base, recipe.directions[0])
     encoders = [train_encoder(texts, recipe, base, way, work) for way in recipe.directions]
     own = labelled.split is not None and VALID in labelled.split
     made = train_ensemble(corpus, recipe, encoders, work, weights, unlabeled, kept_apart=own)
