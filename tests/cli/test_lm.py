@@ -78,6 +78,10 @@ def test_it_may_be_one_of_subwords(steadfit: Run, texts: list[Path], tmp_path: P
     assert ended.status == 0, ended
     tokenizer = load_model(out, "language-model").tokenizer
     assert isinstance(tokenizer, SubwordTokenizer)
+    message = refused(steadfit("lm", *texts, "--tokenizer", "bytes", "--out", tmp_path / "x"))
+    assert "--tokenizer bytes: accepted are 'words' and 'subwords'" in message
+    again = ("lm", *texts, "--text", "review", "--epochs", 1, "--pretrained", out)
+    assert steadfit(*again, "--out", tmp_path / "again").status == 0  # of the base's subwords
     assert len(tokenizer.vocab) <= 300
 
 

@@ -57,7 +57,7 @@ def test_the_card_says_what_the_network_is_made_of(trained: tuple[Path, Path]) -
     network = load_ensemble(model).details["network"]
     assert network["begun_with"] == "nothing"
     assert network["sizes"] == {"emb_sz": 8, "n_hid": 12, "n_layers": 2}
-    assert network["epochs_of_each_phase"] == [1, 3]
+    assert network["epochs_of_each_phase_at_most"] == [1, 3]
     card = (model / "README.md").read_text(encoding="utf-8")
     assert "| begun with | nothing |" in card
 

@@ -21,12 +21,13 @@ from steadfit.cli.what_was_read import what_was_read
 from steadfit.core.console import say
 from steadfit.files.model_config import FORMAT
 from steadfit.files.model_folder import load_model, save_model
+from steadfit.files.transfer import read_pretrained
 from steadfit.recipe.base import AUTO, base_for, check_sizes
 from steadfit.recipe.language_model import PIECES, train_language_model
 from steadfit.recipe.settings import LanguageModelSettings
 from steadfit.text.corpus import Corpus
 from steadfit.text.table_rows import TEXT
-from steadfit.text.tokenizer import SUBWORDS, WORDS
+from steadfit.text.tokenizer import SUBWORDS, tokenizer_kind
 
 
 def run_lm(
@@ -38,7 +39,7 @@ def run_lm(
     base: str = "auto",
     backwards: bool = False,
     sizes: str = "",
-    tokenizer: str = WORDS,
+    tokenizer: str | None = None,
     pieces: int | None = None,
     seed: int = 0,
     layout: Layout = AS_NAMED,
@@ -55,6 +56,7 @@ def run_lm(
     folder = checkpoints or checkpoints_beside(out)
     refuse_foreign(folder)
     widths = sizes_of(sizes)
+    tokenizer_kind(tokenizer)
     found = [unlabelled(place, (text,), layout) for place in places]
     texts = Corpus(found[0] if len(found) == 1 else [one for part in found for one in part])
     say(f"{len(texts):,} texts")
@@ -63,10 +65,12 @@ def run_lm(
         wanted = None
     start = base_for(texts.texts, wanted)
     check_sizes(start, widths, wanted, backwards)
+    vocab = None if start is None else read_pretrained(start, backwards).saved.tokenizer.vocab
+    kind = tokenizer_kind(tokenizer, vocab)
     require_room_for_language_model(texts.texts, start, widths, how.max_vocab, out, folder)
     options = {**asdict(how), "texts": [str(place) for place in places], "text": text}
     options |= {"pretrained": str(start), "backwards": backwards, "sizes": widths, "seed": seed}
-    options |= {"tokenizer": tokenizer, "pieces": pieces}
+    options |= {"tokenizer": kind, "pieces": pieces}
     read = what_was_read(places, texts.texts)
     with going_on(folder, options, {read["from"]: read["fingerprint"]}):
         figures = train_language_model(
@@ -78,7 +82,7 @@ def run_lm(
             backwards=backwards,
             seed=seed,
             checkpoints=folder,
-            tokenizer=tokenizer,
+            tokenizer=kind,
             pieces=PIECES if pieces is None else pieces,
             cache=folder / "tokens",  # which goes with the checkpoints
         )

@@ -60,17 +60,18 @@ def run_lr_find(source: Source, trial: Trial, plot: Path | None, as_json: bool) 
     if as_json:
         say(json.dumps(values))
     else:
-        say(found.advice if plot else found.advice.replace("see the plot", "--plot draws it"))
+        say(found.advice)
     return values
 
 
 def _range_test(corpus: Corpus, trial: Trial, cache: Path) -> RangeTest:
     base = base_for(corpus.texts, named_or_none(trial.base))
-    check_sizes(base, sizes_of(trial.sizes), trial.base)
+    sizes = sizes_of(trial.sizes)
+    check_sizes(base, sizes, trial.base)
     vocab = None if base is None else read_pretrained(base).saved.tokenizer.vocab
     how = ClassifierSettings(batch_size=trial.batch_size)
     store, vocab = prepare_tokens(corpus, vocab=vocab, classes=corpus.classes, cache=cache)
-    reading = Reading(store, vocab, base, {} if base else sizes_of(trial.sizes))
+    reading = Reading(store, vocab, base, {} if base else sizes)
     objective = ClassifierObjective(starting_network(reading, how, trial.seed), how.penalties)
     freeze_to(objective.model.layer_groups(), -1)
     batches = DocumentBatches(store, range(len(store)), how.rows_of(len(store)), trial.seed)

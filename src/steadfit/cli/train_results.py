@@ -65,8 +65,8 @@ def _what_predicts(weight: float, mixed: bool) -> str:
 def _thresholds(tuned: Mapping[str, Any]) -> str:
     change = f"{tuned['metric']} {tuned['without']:.3f} becomes {tuned['with']:.3f}"
     if tuned["kept"]:
-        return f"Thresholds are kept: {change}, and texts they were not tuned on gain, too."
-    return f"Thresholds are not kept: {change}, but texts they were not tuned on do not gain."
+        return f"Thresholds are kept: {change}, and others than they were tuned on gain, too."
+    return f"Thresholds are not kept: {change}, but others gain no more than chance may give."
 
 
 def tested(model: Ensemble, train: Labelled, test: Labelled) -> dict[str, Any]:

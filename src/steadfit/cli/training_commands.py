@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,15 +18,6 @@ Base = Annotated[
         help="Where to start: a name, a folder, auto, or none for nothing.",
     ),
 ]
-
-
-class Tokens(str, Enum):
-    """What texts are cut into."""
-
-    words = "words"
-    subwords = "subwords"
-
-
 Seed = Annotated[
     int, typer.Option("--random-state", "--seed", min=0, help="Of weights, masks and order.")
 ]
@@ -51,8 +41,9 @@ def lm(
     lr: Annotated[float | None, _number("--lr", "Largest rate of one cycle.")] = None,
     rows: Annotated[int | None, _number("--rows", "Texts read side by side.", min=1)] = None,
     tokenizer: Annotated[
-        Tokens, typer.Option("--tokenizer", help="For languages without spaces: subwords.")
-    ] = Tokens.words,
+        str | None,
+        typer.Option("--tokenizer", help="words or subwords.", show_default="the base's, or words"),
+    ] = None,
     max_vocab: Annotated[
         int | None,
         typer.Option(
@@ -96,7 +87,7 @@ def lm(
         "epochs": epochs,
         "lr": lr,
         "rows": rows,
-        "max_vocab": max_vocab if tokenizer == Tokens.words else None,
+        "max_vocab": None if tokenizer == "subwords" else max_vocab,
         "min_freq": min_freq,
     }
     how = LanguageModelSettings(**{k: v for k, v in given.items() if v is not None})
@@ -108,7 +99,7 @@ def lm(
         base=base,
         backwards=backwards,
         sizes=sizes,
-        tokenizer=tokenizer.value,
+        tokenizer=tokenizer,
         pieces=max_vocab,
         seed=seed,
         layout=layout,

@@ -190,9 +190,11 @@ class TextClassifier(Trained):
         )
         recipe = recipe_of(self.get_params(deep=False), data.classes)
         began = time.monotonic()
-        limit = (self.max_minutes, data.weights is not None)
+        weighed = data.weights is not None
         with self._working() as work, quiet(not self.verbose and self.max_minutes is None):
-            planned = within_time(data.corpus, data.unlabeled, recipe, work, *limit)
+            planned = within_time(
+                data.corpus, data.unlabeled, recipe, work, self.max_minutes, weighed
+            )
             with quiet(not self.verbose):
                 made = train(
                     data.corpus, planned.recipe, planned.work, data.unlabeled, data.weights

@@ -63,7 +63,7 @@ def made_of(
         "sizes": {name: getattr(first.model.config, name) for name in sizes},
         "words": len(first.tokenizer.vocab),
         "batch_size": how.rows_of(documents),
-        "epochs_of_each_phase": [phase.epochs for phase in phases],
+        "epochs_of_each_phase_at_most": [phase.epochs for phase in phases],
     }
 
 

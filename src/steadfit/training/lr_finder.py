@@ -38,7 +38,7 @@ class RangeTest(NamedTuple):
     def advice(self) -> str:
         """The suggestion as a sentence."""
         if self.suggestion is None:
-            return "the loss does not clearly fall at any rate, so none is suggested; see the plot"
+            return "the loss does not clearly fall at any rate, so none is suggested"
         return f"the loss is half-way down at {self.suggestion:.1e}"
 
 
