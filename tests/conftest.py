@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import hypothesis
@@ -45,6 +47,29 @@ def bf16_lstm() -> None:
     """Skip where PyTorch has no LSTM in bfloat16 for this CPU."""
     if not has_bf16_lstm():
         pytest.skip("PyTorch has no LSTM in bfloat16 for this processor")
+
+
+@pytest.fixture
+def piped(tmp_path: Path) -> Iterator[Callable[[str, bytes], Path]]:
+    """Give a function that names a pipe which bytes come out of, as a shell's <( ) does."""
+    if not Path("/dev/fd").exists():
+        pytest.skip("pipes have no names here")
+
+    def write(end: int, content: bytes) -> None:
+        with suppress(BrokenPipeError), open(end, "wb") as file:
+            file.write(content)
+
+    with ExitStack() as ends:
+
+        def pipe(name: str, content: bytes) -> Path:
+            out, into = os.pipe()
+            ends.callback(os.close, out)
+            threading.Thread(target=write, args=(into, content), daemon=True).start()
+            path = tmp_path / name
+            path.symlink_to(f"/dev/fd/{out}")
+            return path
+
+        yield pipe
 
 
 @pytest.fixture

@@ -7,10 +7,13 @@ import re
 import shlex
 import tempfile
 from collections import namedtuple
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from steadfit.cli.layout import AS_NAMED
+from steadfit.cli.unlabelled_texts import unlabelled
 from steadfit.files.model_folder import load_model
 from steadfit.text.subwords import SubwordTokenizer
 from steadfit.training.stages import Stage
@@ -42,6 +45,12 @@ def test_texts_of_several_kinds_become_a_model_folder(
     assert saved.details["data"]["texts"] == 80
     assert "reviews.csv, more.txt" in (out / "README.md").read_text(encoding="utf-8")
     assert "--overwrite" in refused(steadfit(*words))
+
+
+def test_texts_may_come_from_a_pipe(piped: Callable[[str, bytes], Path]) -> None:
+    lines = [f"text number {n}" for n in range(2_000)]
+    place = piped("more.txt", "\n".join(lines).encode())
+    assert unlabelled(place, ("text",), AS_NAMED) == lines
 
 
 def test_a_disk_without_room_is_told_before_training(

@@ -127,6 +127,18 @@ def test_a_source_that_changes_meanwhile_is_refused(tmp_path, score):
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_from_a_pipe_every_row_is_scored_and_a_stopped_run_begins_anew(
+    score, said, piped, tmp_path
+):
+    content = table(tmp_path, 2_000).read_bytes()
+    score(out="whole.csv")
+    with pytest.raises(KeyboardInterrupt):
+        score(Stops(3, KeyboardInterrupt()), piped("a.csv", content))
+    assert "a.csv cannot be read again" in said[-1]
+    assert score(source=piped("b.csv", content)) == Scored(2_000, 0, 0)
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
 def test_a_full_disk_keeps_the_rows_and_the_next_run_goes_on(tmp_path, score, said):
     resource = pytest.importorskip("resource")
     table(tmp_path, 200)  # or the state would be larger than it

@@ -98,6 +98,19 @@ def test_standard_input_is_csv_unless_said_otherwise(monkeypatch: pytest.MonkeyP
         rows("-", "parquet")
 
 
+def test_a_pipe_gives_every_record_or_is_refused_but_loses_none(piped: Any) -> None:
+    lines = [f"text number {n}" for n in range(2_000)]  # several times what is buffered
+    content = "\n".join(lines).encode()
+    assert [record["text"] for record in rows(piped("a.txt", content))] == lines
+    assert [record["text"] for record in rows(piped("b", content), "txt")] == lines
+    packed = piped("a.txt.gz", gzip.compress(content))
+    assert [record["text"] for record in rows(packed)] == lines
+    with pytest.raises(DataError, match="is a pipe or a device, and Parquet a file"):
+        rows(piped("c", content), "parquet")
+    with pytest.raises(DataError, match="save what comes from it as a file first"):
+        read_corpus(piped("c.txt", content))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

@@ -8,7 +8,8 @@ from pathlib import Path
 from steadfit.cli.layout import Layout
 from steadfit.text.fields import join_fields, text_columns
 from steadfit.text.readers import read_corpus
-from steadfit.text.table_formats import FOLDER, LINES, suffixes
+from steadfit.text.stream_lines import is_stream
+from steadfit.text.table_formats import FOLDER, LINES
 from steadfit.text.table_rows import TEXT, check_keys, rows
 from steadfit.text.values import text_value
 
@@ -20,7 +21,7 @@ def unlabelled(place: Path, columns: Sequence[str], layout: Layout) -> Sequence[
         DataError: they cannot be read, or a row has none.
     """
     names = text_columns(columns)
-    if len(names) == 1 and not suffixes(place)[1]:
+    if len(names) == 1 and not is_stream(place):
         encoding, _, delimiter, quotes = layout
         found = read_corpus(place, names[0], encoding=encoding, delimiter=delimiter, quotes=quotes)
         return found.texts

@@ -35,7 +35,7 @@ from steadfit.inference.score_writers import (
 )
 from steadfit.text.fields import text_columns
 from steadfit.text.records import FileLines
-from steadfit.text.stream_lines import PACKED, STANDARD_INPUT
+from steadfit.text.stream_lines import PACKED, is_read_once
 from steadfit.text.table_formats import CSV, FORMAT_OF, JSONL, PARQUET
 from steadfit.text.table_rows import Rows, rows
 
@@ -78,7 +78,8 @@ def score_file(
     each class, with seven digits. Some thousand rows are held at a time. `out` is UTF-8 and appears
     when it is whole; until then the rows stand in `OUT.part`, and a run that was stopped goes on
     from there when it is started again, to the same bytes as one that was not, unless source, model
-    or settings have changed. From standard input, or to standard output, nothing is gone on with.
+    or settings have changed. From standard input or a pipe, or to standard output, nothing is gone
+    on with.
 
     Args:
         probabilities: of `batch` texts or fewer to `(texts, classes)`.
@@ -135,7 +136,7 @@ def score_file(
     settings = {**asdict(asked), "format": kind, "reading": [table.format, encoding, delimiter]}
     run = {"model": model, "columns": job.columns, "settings": settings}
     with _alone(target):
-        return _to_file(job, target, None if str(source) == STANDARD_INPUT else run, say)
+        return _to_file(job, target, None if is_read_once(source) else run, say)
 
 
 class _Sink(Protocol):
@@ -214,7 +215,8 @@ def _to_file(
     except BaseException:
         part.keep()
         if part.rows:
-            how = "standard input cannot be read again" if run is None else "run the same to go on"
+            again = f"{job.table.path} cannot be read again"
+            how = again if run is None else "run the same to go on"
             say(f"stopped; {part.rows:,} scored rows are kept in {part.path}: {how}")
         raise
     finally:

@@ -14,6 +14,7 @@ from steadfit.text.compact import Gathered
 from steadfit.text.corpus import Corpus
 from steadfit.text.file_texts import check_encoding, is_utf8, read_text
 from steadfit.text.record_texts import LineNames, RecordTexts, stamp_of
+from steadfit.text.stream_lines import is_read_once
 from steadfit.text.values import label_value, text_value
 
 # A file up to so many bytes is held in memory: small tables stay quick, and need their file no
@@ -31,7 +32,8 @@ class FileLines:
         stamp: size of the file, and when it was written.
 
     Raises:
-        DataError: when the file cannot be read, holds a NUL byte or bytes that are not `encoding`.
+        DataError: when the file cannot be read, holds a NUL byte or bytes that are not `encoding`;
+            a pipe or a device, of which opening it twice loses what was read first.
     """
 
     def __init__(self, path: Path, encoding: str) -> None:
@@ -40,6 +42,11 @@ class FileLines:
         self.encoding = "utf-8" if is_utf8(encoding) else encoding
         self.number = 0
         try:
+            if is_read_once(path):
+                raise DataError(
+                    f"{path} is a pipe or a device, and a file is read here, more than once; save "
+                    "what comes from it as a file first"
+                )
             with open(path, "rb") as file:
                 self.stamp = stamp_of(file)
                 marked = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8

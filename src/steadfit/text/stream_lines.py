@@ -1,4 +1,4 @@
-"""The lines of what can be read once only: standard input, and compressed files."""
+"""The lines of what is read from its beginning to its end: standard input, pipes, packed files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -76,10 +77,19 @@ class StreamLines:
                 raise DataError("there is no standard input to read; give a file")
             yield sys.stdin.buffer
             return
-        with PACKED[self._source.suffix.lower()](self._source) as stream:
+        opened = PACKED.get(self._source.suffix.lower(), partial(open, mode="rb"))
+        with opened(self._source) as stream:
             yield stream
 
 
 def is_stream(source: str | Path) -> bool:
-    """Return whether a source is standard input or a compressed file."""
-    return str(source) == STANDARD_INPUT or Path(source).suffix.lower() in PACKED
+    """Return whether no place in a source can be found again: it is read once, or compressed."""
+    return is_read_once(source) or Path(source).suffix.lower() in PACKED
+
+
+def is_read_once(source: str | Path) -> bool:
+    """Return whether a source is gone when it was read: standard input, a pipe, or a device."""
+    if str(source) == STANDARD_INPUT:
+        return True
+    path = Path(source).expanduser()
+    return path.exists() and not path.is_file() and not path.is_dir()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from steadfit.core.checks import a_path
 from steadfit.core.errors import DataError
-from steadfit.text.stream_lines import PACKED, STANDARD_INPUT
+from steadfit.text.stream_lines import PACKED, STANDARD_INPUT, is_read_once
 
 CSV, TSV, JSONL, PARQUET, LINES, FOLDER = "csv", "tsv", "jsonl", "parquet", "txt", "folder"
 FORMATS = (CSV, TSV, JSONL, PARQUET, LINES, FOLDER)
@@ -60,6 +60,8 @@ def format_of(source: str | Path, format: str | None = None) -> str:
             f"are {', '.join(FORMAT_OF)}, compressed as .gz or .xz too, and folders of .txt files; "
             f"or name its format: {', '.join(FORMATS[:-1])}"
         )
+    if kind == PARQUET and is_read_once(path):
+        raise DataError(f"{path} is a pipe or a device, and Parquet a file; save it as one first")
     if kind == PARQUET and packed:
         raise DataError(f"{path}: unpack it first; Parquet is compressed inside")
     return kind

@@ -54,6 +54,7 @@ def rows(
     | a folder | each `.txt` file in it as "text", its path as "name", the folder it stands in, |
     | | unless it is `source` itself, as "label" |
     | `-` | standard input, as CSV unless `format` says otherwise |
+    | a pipe or device | as its name or `format` says |
 
     The text formats may be compressed, as in `reviews.csv.gz` or `.xz`. One record is held at a
     time, a few megabytes of Parquet. One column may have no name, as pandas writes its index.
