@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+import torch
 
 from steadfit.kernels import choose
 from steadfit.kernels.native_library import library
@@ -21,3 +22,11 @@ def unknown(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for cache in caches:
         cache.cache_clear()
+
+
+@pytest.fixture(params=[torch.float64, torch.bfloat16], ids=str)
+def another_default_type(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]]:
+    """Set, when it is called, the type of PyTorch's numbers until the test is over."""
+    before = torch.get_default_dtype()
+    yield lambda: torch.set_default_dtype(request.param)
+    torch.set_default_dtype(before)

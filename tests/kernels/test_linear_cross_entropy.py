@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from steadfit.core.errors import DataError
 from steadfit.kernels import linear_cross_entropy as module
 from steadfit.kernels.linear_cross_entropy import linear_cross_entropy, token_scores
 
@@ -175,3 +178,29 @@ def test_no_tokens_cost_nothing() -> None:
     assert weight.grad is not None
     assert weight.grad.count_nonzero() == 0
     assert token_scores(none, weight, bias, targets[:0]).losses.shape == (0,)
+
+
+@pytest.mark.parametrize("function", [linear_cross_entropy, token_scores])
+@pytest.mark.parametrize("bf16", [False, True])
+@pytest.mark.parametrize(
+    ("place", "shape"),
+    [
+        (0, (TOKENS, FEATURES + 1)),
+        (0, (TOKENS + 1, FEATURES)),
+        (0, (FEATURES,)),
+        (2, (1,)),
+        (3, (1,)),
+        (3, (TOKENS, 1)),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(
+    function: Callable[..., object], bf16: bool, place: int, shape: tuple[int, ...]
+) -> None:
+    tensors = list(example(torch.float32))
+    tensors[place] = torch.zeros(shape, dtype=tensors[place].dtype)
+    with (
+        torch.autocast("cpu", torch.bfloat16, enabled=bf16),
+        pytest.raises(DataError, match=r"9 words are \(tokens, 5\), \(9,\) or None, and") as raised,
+    ):
+        function(*tensors)
+    assert str(shape) in str(raised.value)

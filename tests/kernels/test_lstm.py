@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from steadfit.core.errors import DataError
 from steadfit.kernels import precision
 from steadfit.kernels.lstm import LayerState, lstm, lstm_reference
 from steadfit.kernels.masks import keep_mask
@@ -93,6 +94,31 @@ def test_masks_are_products_with_the_inputs_of_every_step_and_with_the_recurrent
         strict=True,
     ):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("kernels", ["plain", "auto"])
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("shape", [(1, UNITS), (3, UNITS), (2, UNITS + 1), (1, 2, UNITS)])
+def test_a_state_of_another_shape_is_refused(
+    kernels: str, which: int, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEADFIT_KERNELS", kernels)
+    x, state = inputs(2, 3)
+    parts = list(state)
+    parts[which] = torch.zeros(shape, dtype=x.dtype)
+    with pytest.raises(DataError, match=r"accepted is \(2, 4\) twice, for 2 rows") as raised:
+        lstm(x, (parts[0], parts[1]), weights())
+    assert str(shape) in str(raised.value)
+
+
+@pytest.mark.parametrize("shape", [(2, 0, FEATURES), (2, 3, FEATURES + 1), (3, FEATURES)])
+def test_inputs_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    _, state = inputs(2, 3)
+    with pytest.raises(
+        DataError, match=r"accepted is \(batch, time, 3\), at least one step"
+    ) as raised:
+        lstm(torch.zeros(shape, dtype=torch.float64), state, weights())
+    assert str(shape) in str(raised.value)
 
 
 def test_where_pytorch_has_no_layer_in_bfloat16_it_computes_in_float32(

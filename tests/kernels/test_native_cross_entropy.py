@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
@@ -231,3 +232,19 @@ def test_second_derivatives_are_refused() -> None:
     )
     with pytest.raises(RuntimeError, match="once_differentiable"):
         first.sum().backward()
+
+
+def test_another_default_type_of_pytorch_changes_nothing(
+    another_default_type: Callable[[], None],
+) -> None:
+    given_case = case(50, 20, 70)
+
+    def run() -> list[Tensor]:
+        loss = native_cross_entropy(*given_case)
+        return [loss, *torch.autograd.grad(loss, given_case.leaves()), *row_scores(*given_case)]
+
+    expected = [value.detach() for value in run()]
+    another_default_type()
+    got = run()
+    assert {value.dtype for value in got} == {torch.float32}
+    assert all(map(torch.equal, got, expected))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -153,3 +154,15 @@ def test_words_and_weights_of_zeros_stay_zeros() -> None:
     outputs, *_ = run(tokens, table, [nothing], zeros)
     assert outputs.count_nonzero() == 0
     assert run(tokens, table, [weights], zeros)[0].isfinite().all()
+
+
+def test_another_default_type_of_pytorch_changes_nothing(
+    another_default_type: Callable[[], None],
+) -> None:
+    table, layers = stack(20, 24, 2)
+    tokens, states = reading(3, 5, 24, 2)
+    expected = run(tokens, table, layers, states)
+    another_default_type()
+    got = run(tokens, table, layers, states)
+    assert {value.dtype for value in got} == {torch.float32}
+    assert all(map(torch.equal, got, expected))

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from steadfit.kernels import native_lstm as module
 from steadfit.kernels.lstm import lstm, lstm_reference
+from steadfit.kernels.native_library import workspace
 from steadfit.kernels.native_lstm import native_lstm
 from steadfit.kernels.precision import has_bf16_lstm
 from steadfit.kernels.weights import LSTMWeights
@@ -172,6 +173,42 @@ def test_what_is_frozen_gets_no_gradient_and_the_rest_keeps_its_own(frozen: set[
         else:
             assert leaf.grad is not None
             torch.testing.assert_close(leaf.grad, expected[place], rtol=0, atol=0)
+
+
+def test_of_predicting_no_cell_state_but_the_last_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes: list[tuple[int, ...]] = []
+
+    def noted(*shape: int, **options: Any) -> Tensor:
+        shapes.append(shape)
+        return workspace(*shape, **options)
+
+    monkeypatch.setattr(module, "workspace", noted)
+    given_case = case(3, 7, 20, 24, masked=False)
+    assert given_case.weights.hh.requires_grad
+    cells = {"one": (1, 3, 32), "all": (8, 3, 32)}  # (steps, batch, units filled up)
+    forward(given_case)
+    assert cells["one"] in shapes
+    assert cells["all"] not in shapes
+    shapes.clear()
+    native_lstm(*given_case)
+    assert cells["all"] in shapes
+
+
+def test_another_default_type_of_pytorch_changes_nothing(
+    another_default_type: Callable[[], None],
+) -> None:
+    given_case = case(5, 4, 20, 24)
+
+    def run() -> list[Tensor]:
+        leaves = given_case.leaves()
+        outputs, after = native_lstm(*given_case)
+        return [outputs, *after, *torch.autograd.grad(outputs, leaves, torch.ones_like(outputs))]
+
+    expected = run()
+    another_default_type()
+    got = run()
+    assert {value.dtype for value in got} == {torch.float32}
+    assert all(map(torch.equal, got, expected))
 
 
 def test_a_graph_is_gone_through_once_and_the_error_says_so() -> None:

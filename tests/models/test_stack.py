@@ -18,6 +18,7 @@ from steadfit.models.cells import CELLS
 from steadfit.models.stack import RecurrentStack, StackState, detach_stack_state
 from steadfit.penalties import norm_stabilizer, temporal_activation_regularization
 from steadfit.penalties.modules import NormStabilizer, TemporalActivationRegularization
+from steadfit.penalties.runs import states_by_step
 from steadfit.penalties.watch import watch
 
 INPUTS, UNITS = 3, 5
@@ -218,6 +219,15 @@ def test_an_lstm_on_own_kernels_is_the_plain_one_and_its_outputs_can_be_watched(
         hidden = ours(x).hidden
         torch.testing.assert_close(watched.penalty(), norm_stabilizer(hidden, 3.0))
     torch.testing.assert_close(hidden, plain(x).hidden)
+
+
+def test_a_layer_on_own_kernels_starts_from_zeros_as_a_plain_one_does() -> None:
+    plain, ours, x = stack("lstm"), stack("lstm", kernels=True), numbers(3, 6)
+    ours.load_state_dict(plain.state_dict())
+    torch.testing.assert_close(ours.layers[0](x), plain.layers[0](x))
+    torch.testing.assert_close(
+        states_by_step(ours.layers[0], x), states_by_step(plain.layers[0], x)
+    )
 
 
 def test_an_lstm_in_bfloat16_calls_own_kernels_if_asked(monkeypatch: pytest.MonkeyPatch) -> None:

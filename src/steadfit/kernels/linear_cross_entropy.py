@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from steadfit.core.errors import DataError
 from steadfit.kernels.choose import uses_native
 from steadfit.kernels.native_cross_entropy import native_cross_entropy, row_scores
 from steadfit.kernels.precision import multiplies_bf16
@@ -43,7 +44,11 @@ def linear_cross_entropy(
 
     Returns:
         The sum over tokens in nats, a float32 scalar.
+
+    Raises:
+        DataError: shapes do not fit together.
     """
+    _check(inputs, weight, bias, targets)
     if multiplies_bf16() and uses_native(inputs, weight, bias):
         return native_cross_entropy(inputs, weight, bias, targets)
     dtype = _product_dtype(inputs)
@@ -64,6 +69,7 @@ def token_scores(
     inputs: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
 ) -> TokenScores:
     """Return loss and hit of each token, without gradients; shapes as `linear_cross_entropy`."""
+    _check(inputs, weight, bias, targets)
     if uses_native(inputs, weight, bias):
         norms, largest, wanted = row_scores(inputs, weight, bias, targets)
         return TokenScores(norms - wanted, wanted >= largest)
@@ -76,6 +82,19 @@ def token_scores(
         losses.append(logits.logsumexp(dim=1) - wanted)
         hits.append(logits.argmax(dim=1) == targets[rows])
     return TokenScores(torch.cat(losses), torch.cat(hits))
+
+
+def _check(inputs: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> None:
+    """Refuse what the kernels would not notice: they would read behind memory, or spread a row."""
+    words, features = weight.shape
+    rows = inputs.shape[:1]
+    biases = (words,) if bias is None else bias.shape
+    if inputs.shape != (*rows, features) or targets.shape != rows or biases != (words,):
+        shapes = [None if one is None else tuple(one.shape) for one in (inputs, bias, targets)]
+        raise DataError(
+            f"Inputs, bias and targets are of shapes {', '.join(map(str, shapes))}; accepted for "
+            f"{words} words are (tokens, {features}), ({words},) or None, and (tokens,)."
+        )
 
 
 class _LinearCrossEntropy(torch.autograd.Function):

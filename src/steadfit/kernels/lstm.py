@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
+from steadfit.core.errors import DataError
 from steadfit.kernels.choose import uses_native
 from steadfit.kernels.masks import bit_mask, keep_mask
 from steadfit.kernels.native_lstm import native_lstm
@@ -39,7 +40,11 @@ def lstm(
 
     Returns:
         Outputs `(batch, time, units)` and the state after the last step.
+
+    Raises:
+        DataError: inputs or state are of another shape.
     """
+    _check(inputs, state, weights)
     if uses_native(inputs, *weights):
         rows, columns = weights.hh.shape
         dropped = bit_mask(rows, columns, weight_p, generator) if weight_p else None
@@ -63,6 +68,23 @@ def lstm(
             True,  # batch first
         )
     return outputs, (h.squeeze(0), c.squeeze(0))
+
+
+def _check(inputs: Tensor, state: LayerState, weights: LSTMWeights) -> None:
+    """Refuse what neither kernel would notice: it would read and write behind its memory."""
+    features = weights.ih.shape[1]
+    if inputs.dim() != 3 or inputs.shape[1] < 1 or inputs.shape[2] != features:
+        raise DataError(
+            f"An LSTM layer got inputs of shape {tuple(inputs.shape)}; accepted is (batch, time, "
+            f"{features}), at least one step."
+        )
+    wanted = (len(inputs), weights.units)
+    if any(part.shape != wanted for part in state):
+        raise DataError(
+            f"An LSTM layer got a state of shapes {[tuple(part.shape) for part in state]}; "
+            f"accepted is {wanted} twice, for {len(inputs)} rows. Carry the state that the last "
+            "call returned, for the same rows, or give None to begin with zeros."
+        )
 
 
 def lstm_reference(

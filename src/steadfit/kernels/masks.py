@@ -37,8 +37,8 @@ def bit_mask(rows: int, columns: int, p: float, generator: Generator | None) -> 
     (Salmon et al., 2011, "Parallel Random Numbers: As Easy as 1, 2, 3").
     """
     words = -(-columns // 32)
-    bits = torch.empty(rows, words, dtype=torch.int32)
-    seed = int(torch.randint(2**62, (), generator=generator))
+    bits = torch.empty(rows, words, dtype=torch.int32, device="cpu")
+    seed = int(torch.randint(2**62, (), generator=generator, device="cpu"))
     threshold = min(round((1 - p) * 2**32), 2**32 - 1)
     library().steadfit_random_bits(seed, threshold, rows * words, at(bits), torch.get_num_threads())
     return BitMask(bits, 1 / (1 - p))

@@ -63,7 +63,7 @@ class _CrossEntropy(torch.autograd.Function):
         x, weight, bias, targets, norms = ctx.saved_tensors
         words, features = weight.shape
         wants = ctx.needs_input_grad
-        d_x = torch.empty(len(norms), features) if wants[0] else None
+        d_x = workspace(len(norms), features) if wants[0] else None
         d_weight = workspace(words, features) if wants[1] else None
         d_bias = torch.empty_like(bias) if wants[2] else None
         library().steadfit_cross_entropy_gradients(
@@ -95,7 +95,7 @@ def _filled(inputs: Tensor) -> Tensor:
 def _scores(
     x: Tensor, rows: int, weight: Tensor, bias: Tensor | None, targets: Tensor
 ) -> RowScores:
-    scores = RowScores(*torch.empty(3, rows).unbind())
+    scores = RowScores(*workspace(3, rows).unbind())
     words, features = weight.shape
     library().steadfit_token_scores(
         at(x), rows, at(weight), at(bias), words, features, at(targets),

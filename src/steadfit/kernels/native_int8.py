@@ -73,7 +73,7 @@ def lstm_stack_int8(
     """
     batch, steps = tokens.shape
     if not tokens.numel():  # tiles of no row are a fault to the processor
-        return torch.zeros(batch, steps, layers[-1].units), tuple((h, c) for h, c in state)
+        return workspace(batch, steps, layers[-1].units), tuple((h, c) for h, c in state)
     threads = torch.get_num_threads()
     flat = tokens.T.reshape(-1)
     rows = workspace(len(flat) + _SLACK, words.table.shape[1], dtype=torch.int8)
@@ -88,7 +88,7 @@ def lstm_stack_int8(
             at(rows), len(flat), rows.shape[1], at(row_scales), at(layer.ih), at(layer.ih_scales),
             padded, at(gates), threads,
         )  # fmt: skip
-        h = torch.zeros((steps + 1) * batch + _SLACK, _filled(padded), dtype=torch.int8)
+        h = workspace((steps + 1) * batch + _SLACK, _filled(padded), dtype=torch.int8).zero_()
         h[:batch, :units] = (h0 / _HIDDEN).round().clamp(-127, 127)
         c = workspace(batch, padded)
         c[:, units:] = 0
@@ -123,7 +123,7 @@ def _tiles(weight: Tensor, by_units: bool) -> tuple[Tensor, Tensor]:
     padded = -(-(weight.shape[0] // 4) // 16) * 16
     scales = weight.abs().amax(dim=1).clamp(min=1e-30) / 127
     whole = (weight / scales.unsqueeze(1)).round().to(torch.int8)
-    filled = torch.zeros(4, padded, _filled(weight.shape[1]), dtype=torch.int8)
+    filled = weight.new_zeros(4, padded, _filled(weight.shape[1]), dtype=torch.int8)
     filled[:, :, : weight.shape[1]] = _by_gate(whole, padded)
     # (gate, block of units, unit, tile of depth, row of the tile, four neighbours)
     pieces = filled.view(4, padded // 16, 16, -1, 16, 4)

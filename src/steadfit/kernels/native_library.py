@@ -114,8 +114,11 @@ def library() -> ctypes.CDLL:
 
 
 def workspace(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    """Return a tensor of any numbers, on large pages where the system has them."""
-    tensor = torch.empty(shape, dtype=dtype)
+    """Return a tensor of any numbers, on large pages where the system has them.
+
+    PyTorch's default type and device do not count: kernels read float32 in this machine's memory.
+    """
+    tensor = torch.empty(shape, dtype=dtype, device="cpu")
     library().steadfit_prefer_large_pages(tensor.data_ptr(), tensor.nbytes)
     return tensor
 

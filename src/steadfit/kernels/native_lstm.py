@@ -29,8 +29,9 @@ def native_lstm(
     """Compute what `steadfit.kernels.lstm.lstm` computes; float32 in and out."""
     if input_mask is not None:
         input_mask = input_mask.float().contiguous()
+    # Inside the function nobody could tell any more whether there will be gradients.
     output, h, c = _LSTM.apply(  # type: ignore[no-untyped-call]
-        inputs, *state, *weights, input_mask, weight_mask
+        inputs, *state, *weights, input_mask, weight_mask, torch.is_grad_enabled()
     )
     return output, (h, c)
 
@@ -48,9 +49,10 @@ class _LSTM(torch.autograd.Function):
         bias_hh: Tensor,
         input_mask: Tensor | None,
         weight_mask: BitMask | None,
+        gradients: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:
         weights = LSTMWeights(weight_ih, weight_hh, bias_ih, bias_hh)
-        keep = any(ctx.needs_input_grad)
+        keep = gradients and any(ctx.needs_input_grad)
         batch, steps, features = inputs.shape
         units, padded, threads = weights.units, weights.padded, torch.get_num_threads()
         row = -(-units // 32) * 32
@@ -67,7 +69,7 @@ class _LSTM(torch.autograd.Function):
         c = workspace(steps + 1 if keep else 1, batch, padded)
         c[0, :, units:] = 0
         c[0, :, :units] = c0
-        bias = torch.zeros(4, padded)
+        bias = workspace(4, padded).zero_()
         bias[:, :units] = (bias_ih + bias_hh).view(4, units)
         output = workspace(batch, steps, units)
         packed = _packed(weight_hh, units, _BY_UNITS, weight_mask, threads)
@@ -93,10 +95,10 @@ class _LSTM(torch.autograd.Function):
         padded, threads = weights.padded, torch.get_num_threads()
         if d_output.stride(2) != 1:
             d_output = d_output.contiguous()
-        d_state = torch.zeros(2, batch, padded)
+        d_state = workspace(2, batch, padded).zero_()
         d_state[0, :, :units] = d_h
         d_state[1, :, :units] = d_c
-        d_bias = torch.zeros(4, padded)
+        d_bias = workspace(4, padded).zero_()
         packed = _packed(hh, units, _ACROSS, weight_mask, threads)
         library().steadfit_lstm_backward(
             steps, batch, padded, units, at(packed), at(gates), at(c), at(d_output),
@@ -129,6 +131,7 @@ class _LSTM(torch.autograd.Function):
             bias,
             None,
             None,
+            None,
         )
 
 
@@ -155,9 +158,9 @@ def _steps_first(inputs: Tensor, mask: Tensor | None, threads: int) -> Tensor:
 
 def _packed(weight: Tensor, units: int, order: int, mask: BitMask | None, threads: int) -> Tensor:
     """Return a weight as tiles; see `steadfit_pack_gates` for the orders."""
-    if torch.is_grad_enabled() or mask is not None or weight.is_inference():
+    if mask is not None or weight.is_inference():
         return _pack(weight, units, order, mask, threads)
-    # Without gradients the same weights are often read again: for every batch, every window.
+    # The same weights are often read again: for every window and, in predicting, every batch.
     with _lock:
         kept = _tiles.setdefault(weight, {})
         version, noted, tiles = kept.get(order, (None, None, None))

@@ -62,10 +62,13 @@ class KernelLSTM(nn.LSTM):
     """
 
     def forward(  # type: ignore[override]
-        self, x: Tensor, state: tuple[Tensor, Tensor]
+        self, x: Tensor, state: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Return outputs and state as `nn.LSTM` does; the state must be given."""
-        h, c = state
+        """Return what `nn.LSTM` does for `(batch, time, inputs)`; rows packed are not read.
+
+        A state of None is zeros.
+        """
+        h, c = state or (x.new_zeros(1, len(x), self.hidden_size),) * 2
         outputs, (h, c) = lstm(x, (h.squeeze(0), c.squeeze(0)), layer_weights(self))
         return outputs, (h.unsqueeze(0), c.unsqueeze(0))
 
