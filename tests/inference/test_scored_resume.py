@@ -98,6 +98,15 @@ def test_another_source_model_or_setting_begins_anew(tmp_path, score, said, chan
     assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
+def test_rows_that_were_read_with_quotes_are_not_gone_on_with_without(tmp_path, score, said):
+    (tmp_path / "in.csv").write_text("text\n" + '"abc"\n' * 50)
+    with pytest.raises(KeyboardInterrupt):
+        score(Stops(3, KeyboardInterrupt()))
+    assert score(quotes=False).from_before == 0
+    assert "begun with another settings" in said[-1]
+    assert {row["text"] for row in read(tmp_path / "out.csv")} == {'"abc"'}
+
+
 def test_a_row_that_cannot_be_read_keeps_those_before_it(tmp_path, score, said):
     source = table(tmp_path, 20)
     with open(source, "a") as file:

@@ -133,7 +133,8 @@ def score_file(
     job = _Job(table, asked, probabilities, kind, all_columns(table, asked), decide)
     if target is None:
         return _to_standard_output(job)
-    settings = {**asdict(asked), "format": kind, "reading": [table.format, encoding, delimiter]}
+    reading = [table.format, encoding, delimiter, quotes]
+    settings = {**asdict(asked), "format": kind, "reading": reading}
     run = {"model": model, "columns": job.columns, "settings": settings}
     with _alone(target):
         return _to_file(job, target, None if is_read_once(source) else run, say)
