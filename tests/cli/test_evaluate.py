@@ -119,6 +119,24 @@ def test_sets_of_labels_are_judged_as_scikit_learn_does() -> None:
     assert found["macro_f1"] == pytest.approx(f1_score(truth, given, average="macro"))
 
 
+def test_sets_of_labels_are_compared_whatever_the_order_of_the_classes(
+    steadfit: Run, tmp_path: Path
+) -> None:
+    made = of_many_labels(("pos", "neg"))
+    many = save_ensemble(tmp_path / "many", made)
+    texts = [row["review"] for row in reviews(30)]
+    given = [set(names) for names in made.labels(made.probabilities(texts))]
+    truth = [given[place] if place % 3 else set() for place in range(30)]
+    rows = [
+        {"text": text, "label": "|".join(names)} for text, names in zip(texts, truth, strict=True)
+    ]
+    words = ("evaluate", many, write_csv(tmp_path / "t.csv", rows), "--against", many, "--json")
+    found = json.loads(steadfit(*words).out)
+    right = np.mean([a == b for a, b in zip(given, truth, strict=True)])
+    assert found["against"]["first_accuracy"] == pytest.approx(right)
+    assert found["against"]["second_accuracy"] == found["accuracy"]["value"]
+
+
 def test_one_label_is_not_compared_with_any_number_of_them(
     steadfit: Run, model: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,10 @@ TOGETHER = 2_400  # texts between two steps of the progress bar
 
 
 class Judged(NamedTuple):
-    """A classifier's labels of some texts, nobody abstaining, and its probabilities."""
+    """A classifier's labels of some texts, nobody abstaining, and its probabilities.
+
+    A text's labels, where it may have several, are sorted, as `steadfit.text.labelled` gives them.
+    """
 
     labels: list[Any]
     probabilities: NDArray[np.float64]
@@ -86,8 +89,10 @@ def judge(model: Ensemble, texts: Sequence[str]) -> Judged:
         for part in progress(parts, "reading texts")
     ]
     table = np.concatenate(tables)
-    decision = replace(model.decision, abstain_below=0.0)
-    return Judged(list(decision.labels(table)), table)
+    labels: list[Any] = list(replace(model.decision, abstain_below=0.0).labels(table))
+    if model.many:
+        labels = [tuple(sorted(names)) for names in labels]
+    return Judged(labels, table)
 
 
 def measured(model: Ensemble, labels: Sequence[Any], judged: Judged) -> dict[str, Any]:
