@@ -125,9 +125,9 @@ def test_another_version_is_refused_and_not_passed_over(
 ) -> None:
     write(tmp_path, 0)
     with monkeypatch.context() as patch:
-        patch.setattr("steadfit.files.checkpoint.FORMAT_VERSION", 3)
+        patch.setattr("steadfit.files.checkpoint.FORMAT_VERSION", 4)
         write(tmp_path, 1)
-    with pytest.raises(FileFormatError, match=r"steadfit-checkpoint 3; this version reads"):
+    with pytest.raises(FileFormatError, match=r"steadfit-checkpoint 4; this version reads"):
         newest_checkpoint(tmp_path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,21 @@ def test_everything_that_lives_comes_back(case: tuple[Any, Any], taken: Any) -> 
     assert (other.state.recurrent is None) == (run.state.recurrent is None)
     for mine, theirs in zip(run.state.recurrent or (), other.state.recurrent or (), strict=True):
         assert all(torch.equal(a, b) for a, b in zip(mine, theirs, strict=True))
+
+
+def test_a_checkpoint_that_holds_its_steps_as_json_is_read_too(
+    case: tuple[Any, Any], taken: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, (tensors, values), _ = taken
+    tensors = {name: one for name, one in tensors.items() if not name.startswith("history.")}
+    epochs = values.pop("epochs")
+    values["history"] = {"steps": [asdict(one) for one in run.history.steps], "epochs": epochs}
+    monkeypatch.setattr("steadfit.files.checkpoint.FORMAT_VERSION", 2)
+    write_checkpoint(tmp_path, 1, tensors, values, keep=1)
+    other = fresh(case, FitPlan(3, 1e-2))
+    restore(other, read_checkpoint(tmp_path / "checkpoint-00000001"))
+    assert other.history.steps == run.history.steps
+    assert len(other.history.steps) == len(run.train)
 
 
 def test_a_language_models_recurrent_state_is_among_it(language_model: Any, stream: Any) -> None:

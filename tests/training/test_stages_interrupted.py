@@ -29,6 +29,11 @@ def interrupt() -> None:
     signal.raise_signal(signal.SIGINT)
 
 
+def impatient(_: Any) -> float:
+    interrupt()
+    raise AssertionError("the interrupt waited")
+
+
 def test_an_interrupt_waits_for_the_step_and_says_how_to_go_on(
     simple: Program, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,14 +75,16 @@ def test_a_second_interrupt_does_not_wait(simple: Program) -> None:
 
 
 def test_validation_is_broken_off_at_once(simple: Program) -> None:
-    def impatient(_: Any) -> float:
-        interrupt()
-        raise AssertionError("the interrupt waited")
-
     with pytest.raises(KeyboardInterrupt):
         simple.run(metrics=[Metric("impatient", impatient)])
     values = json.loads((simple.newest()[0] / "values.json").read_text("utf-8"))["values"]
     assert values["place"]["step"] == len(simple.batches)
+
+
+def test_so_is_that_of_an_epoch_whose_steps_were_made_before_a_stop(simple: Program) -> None:
+    for _ in range(2):  # the second time no step comes before it
+        with pytest.raises(KeyboardInterrupt):
+            simple.run(metrics=[Metric("impatient", impatient)])
 
 
 def test_where_interrupts_are_ignored_they_stay_so(simple: Program) -> None:

@@ -19,7 +19,8 @@ from steadfit.core.json_files import MOST_BYTES
 from steadfit.files.tensors import load_tensors, save_tensors
 
 FORMAT = "steadfit-checkpoint"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+_READABLE = (2, 3)  # what each holds is told by steadfit.training.snapshot
 _TENSORS, _VALUES, _CHECKSUMS = "tensors.safetensors", "values.json", "checksums.json"
 _NAME = re.compile(r"checkpoint-\d{8}")
 
@@ -91,11 +92,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
         if isinstance(error, FileFormatError):
             raise
         raise DamagedCheckpoint(f"{path} is not a whole checkpoint ({error!r}).") from error
-    if kind != FORMAT or version != FORMAT_VERSION:
+    if kind != FORMAT or version not in _READABLE:
         raise FileFormatError(
             f"{path} is of the format {kind} {version}; this version reads {FORMAT} "
-            f"{FORMAT_VERSION}. Take the version of Steadfit that wrote it, or give another "
-            "checkpoint_dir."
+            f"{' and '.join(map(str, _READABLE))}. Take the version of Steadfit that wrote it, or "
+            "give another checkpoint_dir."
         )
     return Checkpoint(load_tensors(path / _TENSORS), values)
 

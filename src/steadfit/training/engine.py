@@ -108,7 +108,7 @@ def _train_epoch(run: Run, callbacks: Sequence[Callback], stage: Stage | None) -
         state.recurrent, state.tokens, state.seconds = None, 0, 0.0
         notify(callbacks, "on_epoch_begin", run)
     began = time.perf_counter() - state.seconds
-    if stage is not None:
+    if stage is not None and state.batch < run.batches:
         stage.steps_follow()
     run.objective.train()
     batches = run.train.epoch(run.plan.first_epoch + state.epoch, state.batch)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
 
 
 @dataclass
@@ -61,14 +65,42 @@ class History:
     steps: list[StepRecord] = field(default_factory=list)
     epochs: list[EpochRecord] = field(default_factory=list)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return asdict(self)
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> History:
-        """Rebuild a history from `to_dict`."""
-        return cls(
-            [StepRecord(**step) for step in values["steps"]],
-            [EpochRecord(**epoch) for epoch in values["epochs"]],
+_NUMBERS = ("lr", "momentum", "loss", "smoothed")
+_PENALTY = "penalties."
+
+
+def as_columns(steps: Sequence[StepRecord]) -> dict[str, Tensor]:
+    """Return the numbers of steps counted from zero, float64 `(steps,)` each, by their names.
+
+    A step without a penalty that others have has NaN there, as no step that was made can have.
+    """
+    columns = {name: [getattr(one, name) for one in steps] for name in _NUMBERS}
+    for name in dict.fromkeys(name for one in steps for name in one.penalties):
+        columns[_PENALTY + name] = [one.penalties.get(name, math.nan) for one in steps]
+    return {name: torch.tensor(column, dtype=torch.float64) for name, column in columns.items()}
+
+
+def of_columns(columns: Mapping[str, Tensor]) -> list[StepRecord]:
+    """Return the steps that `as_columns` was given.
+
+    Raises:
+        LookupError: a column is missing.
+        ValueError: columns are not equally long.
+    """
+    numbers = [columns[name].tolist() for name in _NUMBERS]
+    names = [name for name in columns if name.startswith(_PENALTY)]
+    given = [columns[name].tolist() for name in names]
+    rows = zip(*numbers, *given, strict=True)
+    return [
+        StepRecord(
+            step,
+            *row[: len(_NUMBERS)],
+            penalties={
+                name.removeprefix(_PENALTY): value
+                for name, value in zip(names, row[len(_NUMBERS) :], strict=True)
+                if not math.isnan(value)
+            },
         )
+        for step, row in enumerate(rows)
+    ]

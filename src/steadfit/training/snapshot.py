@@ -16,7 +16,14 @@ from steadfit.files.tensors import check_weights, fill, without_ties
 from steadfit.models.outputs import State
 from steadfit.training.devices import mix_seed
 from steadfit.training.events import Callback
-from steadfit.training.history import History, SmoothedLoss
+from steadfit.training.history import (
+    EpochRecord,
+    History,
+    SmoothedLoss,
+    StepRecord,
+    as_columns,
+    of_columns,
+)
 from steadfit.training.run import Run
 
 _PLACE = ("epoch", "step", "batch", "tokens", "seconds", "finished", "stop_reason", "averaging")
@@ -43,10 +50,13 @@ def snapshot(run: Run, callbacks: Sequence[Callback]) -> Checkpoint:
             tensors[f"callbacks.{number}.{name}"] = value
     for number, (h, c) in enumerate(state.recurrent or ()):
         tensors[f"recurrent.{number}.h"], tensors[f"recurrent.{number}.c"] = h, c
+    # Of a long training a million steps: as JSON they would take longer than all else.
+    for name, column in as_columns(state.history.steps).items():
+        tensors[f"history.{name}"] = column
     values = {
         "place": {name: getattr(state, name) for name in _PLACE},
         "smoothed": asdict(state.smoothed),
-        "history": state.history.to_dict(),
+        "epochs": [asdict(one) for one in state.history.epochs],
         "callbacks": callbacks_state(callbacks),
     }
     return Checkpoint(tensors, values)
@@ -72,7 +82,7 @@ def restore(run: Run, checkpoint: Checkpoint) -> None:
         _restore_optimizer(run, _below(tensors, "optimizer."))
         _restore_generator(run, tensors["rng"])
         state.smoothed = SmoothedLoss(**values["smoothed"])
-        restored = History.from_dict(values["history"])
+        restored = _history(checkpoint)
         state.history.steps[:], state.history.epochs[:] = restored.steps, restored.epochs
         state.recurrent = _recurrent(_below(tensors, "recurrent."), run)
     except (LookupError, TypeError, RuntimeError, ValueError) as error:
@@ -125,6 +135,16 @@ def restore_callbacks(
             f"A checkpoint's callbacks are not those of this fit ({error!r}). Start again with an "
             "empty checkpoint_dir."
         ) from error
+
+
+def _history(checkpoint: Checkpoint) -> History:
+    before = checkpoint.values.get("history")  # where checkpoints of format 2 have all of it
+    epochs = checkpoint.values["epochs"] if before is None else before["epochs"]
+    if before is None:
+        steps = of_columns(_below(checkpoint.tensors, "history."))
+    else:
+        steps = [StepRecord(**one) for one in before["steps"]]
+    return History(steps, [EpochRecord(**one) for one in epochs])
 
 
 def _restore_generator(run: Run, saved: Tensor) -> None:
