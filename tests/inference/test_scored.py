@@ -91,6 +91,18 @@ def test_parquet_keeps_numbers_and_truth_values(tmp_path, score):
     assert found["label"].to_list() == [CLASSES[i] for i in by_length("abc").argmax(axis=1)]
 
 
+@pytest.mark.parametrize("before", [[1, 0], [1.5, None], [True, False]])
+def test_labels_replace_a_column_of_any_type(tmp_path, score, before):
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({"text": ["", "abc"], "label": before, "p_neg": ["a", "b"]})
+    frame.write_parquet(tmp_path / "in.parquet")
+    score(source=tmp_path / "in.parquet", out="out.parquet", overwrite_columns=True)
+    found = polars.read_parquet(tmp_path / "out.parquet")
+    assert found.columns == ["text", "label", "p_neg", "probability", "p_pos"]
+    assert found["label"].to_list() == [CLASSES[i] for i in by_length(["", "abc"]).argmax(axis=1)]
+    assert found["p_neg"].to_list() == [0.5, 0.8]
+
+
 def test_several_columns_are_scored_as_fields_and_missing_ones_refused_or_empty(tmp_path, score):
     source = tmp_path / "in.jsonl"
     source.write_text('{"a": "x", "b": "y"}\n{"a": null, "b": "z"}\n')

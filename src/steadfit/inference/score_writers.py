@@ -43,7 +43,8 @@ def parquet_types(
 ) -> dict[str, Any]:
     """Return polars' type of each column: of `numbers` a float, of the others what `source` says.
 
-    Whole numbers, floats and truth values keep their type; all else is written as a string.
+    Whole numbers, floats and truth values keep their type; all else is written as a string. So are
+    columns that `source` leaves out, such as one that is written anew.
     """
     polars = polars_or_error("writing")
 

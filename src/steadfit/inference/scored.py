@@ -162,7 +162,8 @@ class _Job:
         self.table, self.kind, self.columns = table, kind, columns
         self.types: dict[str, Any] = {}
         if kind == PARQUET:
-            self.types = parquet_types(columns, table.types, asked.columns[1:])
+            kept = {k: kind for k, kind in table.types.items() if k not in asked.columns}
+            self.types = parquet_types(columns, kept, asked.columns[1:])
         allowed = None if kind == JSONL else columns
         blocks = partial(scored_blocks, table, asked, probabilities, allowed)
         self._blocks = partial(blocks, decide=decide)
