@@ -12,6 +12,7 @@ from steadfit.core.errors import DataError
 from steadfit.estimator.classes import classes_of
 from steadfit.estimator.kept import kept_parameters, with_parameters
 from steadfit.estimator.text_classifier import TextClassifier
+from steadfit.inference.ensemble_folder import save_ensemble
 from tests.estimator.made_up import sentences, tiny
 
 TEXTS, LABELS = sentences(60, 0)
@@ -36,6 +37,15 @@ def test_numbers_of_numpy_are_kept_as_numbers(plain: TextClassifier, name: str, 
     kept = with_parameters(plain.ensemble_, {name: value}, classes_of(LABELS))
     found = kept_parameters(kept, {name})[name]
     assert found == (str(value) if isinstance(value, Path) else value)
+
+
+def test_a_folder_from_elsewhere_does_not_choose_where_a_fit_writes(
+    plain: TextClassifier, tmp_path: Path
+) -> None:
+    kept = with_parameters(plain.ensemble_, {"epochs": 3}, classes_of(LABELS))
+    kept.details["estimator"]["parameters"] |= {"checkpoint_dir": "~/theirs", "verbose": True}
+    found = TextClassifier.from_pretrained(save_ensemble(tmp_path / "model", kept)).get_params()
+    assert (found["epochs"], found["checkpoint_dir"], found["verbose"]) == (3, None, False)
 
 
 def test_a_folder_gives_back_what_numpy_gave(tmp_path: Path) -> None:

@@ -38,9 +38,13 @@ def with_parameters(
 
 
 def kept_parameters(ensemble: Ensemble, known: set[str]) -> dict[str, Any]:
-    """Return the parameters that an ensemble was made with, as far as they are `known`."""
+    """Return the parameters that an ensemble was made with, as far as they are `known`.
+
+    A folder that somebody else made does not choose where a later fit writes: what is not kept is
+    not read either.
+    """
     content = ensemble.details.get(ESTIMATOR, {}).get("parameters", {})
-    found = {name: value for name, value in content.items() if name in known}
+    found = {name: value for name, value in content.items() if name in known - _NOT_KEPT}
     if isinstance(weights := found.get("class_weight"), list):
         found["class_weight"] = dict(map(tuple, weights))
     return found
