@@ -70,6 +70,15 @@ def test_the_probability_is_the_one_predicted(how: dict) -> None:
     assert found.method == ("integrated-gradients" if whole else "occlusion")
 
 
+@pytest.mark.parametrize("how", [{}, {"weight": 0.4}, {"backwards": True}])
+def test_weights_are_read_in_float32_whatever_the_engine(how: dict, bf16_lstm: None) -> None:
+    exact = made(**how)
+    rounded = replace(exact, engine="bf16")
+    assert (rounded.probabilities([TEXT]) != exact.probabilities([TEXT])).any()
+    for label in CLASSES:
+        assert explain_ensemble(rounded, TEXT, label) == explain_ensemble(exact, TEXT, label)
+
+
 @pytest.mark.parametrize("scale", [0.5, 3.0])
 def test_weights_of_one_network_are_of_its_tempered_log_odds(scale: float) -> None:
     ensemble = made(scale=scale)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from steadfit.inference.ensemble import Ensemble
 from steadfit.inference.explain import explain, explain_function
 from steadfit.inference.explanation import Explanation
@@ -17,7 +19,8 @@ def explain_ensemble(
 
     One network alone is asked as `explain` does. Of two networks, or a network with a linear model,
     no part decides alone: words are occluded, and each reading asks all of them. A linear model
-    counts a word once, so there a word is occluded everywhere it stands.
+    counts a word once, so there a word is occluded everywhere it stands. Everything is read in
+    float32, but for the label that is predicted: that is the one of the ensemble's own engine.
 
     Args:
         ensemble: such as an estimator's `ensemble_`.
@@ -32,9 +35,10 @@ def explain_ensemble(
     if label is None and not ensemble.many:
         (label,) = ensemble.labels(ensemble.probabilities([text]))
     if len(ensemble.networks) > 1 or ensemble.linear is not None:
+        exact = replace(ensemble, engine="float32")
         counted = ensemble.linear is not None
         return explain_function(
-            ensemble.probabilities, text, ensemble.classes, label, readings=readings, alike=counted
+            exact.probabilities, text, exact.classes, label, readings=readings, alike=counted
         )
     (saved,) = ensemble.networks
     assert isinstance(saved.model, TextClassifier)
