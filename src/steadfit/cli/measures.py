@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadfit.core.console import say
-from steadfit.inference.metrics import Counts, f1_scores, metric_of
+from steadfit.inference.metrics import Counts, f1_scores
 from steadfit.report.comparison import Comparison, wilson_interval
 from steadfit.report.metrics_table import print_evaluation
 from steadfit.report.reliability import reliability
@@ -25,7 +25,8 @@ def evaluation_of_sets(
     """Return how good sets of labels are, as JSON values.
 
     `accuracy` is the share of texts all of whose labels are right and that lack none, with Wilson's
-    95 % interval; micro-F1 counts all labels of all texts together.
+    95 % interval; micro-F1 counts all labels of all texts together, and macro-F1 is the mean over
+    all labels, zero for one that no text has or is given, as in scikit-learn and `tune_decision`.
     """
     truth, given = _marks(labels, classes), _marks(predictions, classes)
     counts = Counts(*(one.sum(axis=0).astype(np.float64) for one in (truth & given, truth, given)))
@@ -38,7 +39,7 @@ def evaluation_of_sets(
         "classes": list(classes),
         "accuracy": {"value": right / len(labels), **wilson_interval(right, len(labels))._asdict()},
         "micro_f1": float(f1_scores(together)[0]),
-        "macro_f1": float(metric_of("macro-f1", counts, classes)),
+        "macro_f1": float(f1.mean()),
         "per_class": [
             {"class": name, "f1": float(f1[place]), "support": int(counts.there[place])}
             for place, name in enumerate(classes)
