@@ -109,6 +109,15 @@ def test_counts_are_of_what_was_added() -> None:
 
 
 @pytest.mark.parametrize("sums", [temporal_sums, norm_sums])
+@pytest.mark.parametrize("known", [None, torch.tensor([True, False])])
+def test_a_window_of_no_step_has_no_pair(sums: Callable[..., Sums], known: Tensor | None) -> None:
+    initial = states(2, 1, 3)[:, 0]
+    found = sums(torch.zeros(2, 0, 3), initial=initial, has_initial=known)
+    assert not found.total.any()
+    assert not torch.as_tensor(found.count).any()
+
+
+@pytest.mark.parametrize("sums", [temporal_sums, norm_sums])
 @pytest.mark.parametrize("lengths", [None, torch.tensor([3, 2])])
 def test_a_row_without_a_state_before_begins_with_its_first_step(
     sums: Callable[..., Sums], lengths: Tensor | None

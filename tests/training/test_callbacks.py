@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from steadfit.core.errors import DataError, DiskError
+from steadfit.core.errors import DataError, DiskError, TrainingError
 from steadfit.training.callbacks import BestModel, EarlyStopping
 from steadfit.training.engine import fit
 from steadfit.training.events import Callback
@@ -113,6 +113,19 @@ def test_the_best_file_of_an_earlier_fit_is_not_taken_for_this_ones(
     assert len(history.epochs) == 2
     one, other = earlier.model.state_dict(), later.model.state_dict()
     assert not all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_a_best_file_that_something_has_written_over_is_not_taken(
+    train: Any, tmp_path: Path
+) -> None:
+    class Overwrite(Callback):
+        def on_epoch_end(self, run: Any) -> None:
+            if run.state.epoch == 2:
+                train(BestModel(tmp_path / "best"), epochs=1)
+
+    metric = scripted([0.3, 0.2])
+    with pytest.raises(TrainingError, match=r"best\.safetensors is not what this fit wrote"):
+        train(BestModel(tmp_path / "best", "score"), Overwrite(), metrics=[metric], epochs=2)
 
 
 def test_each_fit_begins_without_a_best(train: Any, tmp_path: Path) -> None:
@@ -232,11 +245,13 @@ def test_the_table_tells_time_as_fastai(
     assert capsys.readouterr().out.split()[-1] == clock
 
 
+@pytest.mark.parametrize("lines", [["epoch,train_loss"], []])
 def test_a_log_on_a_full_disk_keeps_its_lines_and_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lines: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = CSVLog(tmp_path / "log.csv")
-    log.write("epoch,train_loss")
+    for line in lines:
+        log.write(line)
 
     class Full(io.StringIO):
         def write(self, text: str) -> int:
@@ -251,4 +266,4 @@ def test_a_log_on_a_full_disk_keeps_its_lines_and_says_so(
     with pytest.raises(DiskError, match="the lines before are intact"):
         log.write("0,1.5")
     monkeypatch.undo()
-    assert (tmp_path / "log.csv").read_text() == "epoch,train_loss\n"
+    assert [path.read_text() for path in tmp_path.iterdir()] == [f"{line}\n" for line in lines]

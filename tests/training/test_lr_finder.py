@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import random
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -132,6 +133,16 @@ def test_state_is_carried_within_an_epoch_and_not_into_the_next() -> None:
     objective = Scripted(lambda step: 1.0)
     find_lr(objective, Endless(3), PLAN, steps=7)
     assert objective.states == [None, "after 0", "after 1", None, "after 3", "after 4", None]
+
+
+def test_a_step_is_of_as_many_batches_as_in_a_fit() -> None:
+    values = [3.0, 1.0, 2.0, 4.0, 6.0, 8.0]
+    objective = Scripted(lambda batch: values[batch])
+    found = find_lr(objective, Endless(3), replace(PLAN, accumulate=2), steps=4)
+    # An epoch's third batch stands alone; the state goes on from batch to batch within the epoch.
+    assert objective.states == [None, "after 0", "after 1", None, "after 3", "after 4"]
+    smoothed = SmoothedLoss()
+    assert found.losses == pytest.approx([smoothed.update(loss) for loss in (4.0, 2.0, 10.0, 8.0)])
 
 
 @pytest.mark.parametrize("where", [-4.5, -3.0, -1.5])

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from steadfit.core.errors import TrainingError
 from steadfit.training.metrics import Metric
 from tests.training.programs import Killed, Program
 
@@ -85,6 +86,20 @@ def test_so_is_that_of_an_epoch_whose_steps_were_made_before_a_stop(simple: Prog
     for _ in range(2):  # the second time no step comes before it
         with pytest.raises(KeyboardInterrupt):
             simple.run(metrics=[Metric("impatient", impatient)])
+
+
+def test_a_fit_that_no_longer_finds_its_best_weights_says_so_before_it_trains(
+    simple: Program,
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        simple.run(at=3 + len(simple.batches) + 3, action=interrupt)  # in the second epoch
+    best = simple.folder / "best.safetensors"
+    kept = best.read_bytes()
+    best.unlink()
+    with pytest.raises(TrainingError, match="the weights of the best epoch so far, is gone"):
+        simple.run()
+    best.write_bytes(kept)
+    assert len(simple.run()["epochs"]) == 4
 
 
 def test_where_interrupts_are_ignored_they_stay_so(simple: Program) -> None:

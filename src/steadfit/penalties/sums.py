@@ -211,5 +211,5 @@ def _border(
             f"has_initial is {has_initial.dtype} of shape {tuple(has_initial.shape)}; give bool of "
             f"shape (batch,) = {(batch,)}"
         )
-    known = has_initial.to(h.device).unsqueeze(1)
+    known = has_initial.to(h.device).unsqueeze(1)[:, : h.shape[1]]  # no step has no pair
     return known if first is None else first & known

@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from steadfit.core.checks import number, whole_number, yes_or_no
-from steadfit.core.errors import DataError
-from steadfit.files.tensors import fill, load_weights, save_tensors, without_ties
+from steadfit.core.errors import DataError, TrainingError
+from steadfit.files.tensors import file_digest, fill, load_weights, save_tensors, without_ties
 from steadfit.training.events import Callback
 from steadfit.training.run import Run
 
@@ -146,6 +146,10 @@ class BestModel(_Monitor):
 
     The file, `path` with the ending `.safetensors`, stays. Where no epoch was better than none
     (its figure was never a number), the last weights stay too.
+
+    Raises:
+        TrainingError: when a fit that goes on no longer finds the file, or when it ends and the
+            file is another one than was written.
     """
 
     def __init__(
@@ -158,11 +162,39 @@ class BestModel(_Monitor):
         super().__init__(monitor, larger_is_better, min_delta)
         path = Path(path)
         self.path = path.with_name(path.name.removesuffix(".safetensors") + ".safetensors")
+        self._digest: str | None = None
+
+    def on_fit_begin(self, run: Run) -> None:
+        super().on_fit_begin(run)
+        self._digest = None
 
     def on_epoch_end(self, run: Run) -> None:
         if self.improved(run):
             save_tensors(self.path, without_ties(run.model.state_dict()))
+            self._digest = file_digest(self.path)
 
     def on_fit_end(self, run: Run) -> None:
-        if math.isfinite(self.best):
-            load_weights(run.model, self.path)
+        if not math.isfinite(self.best):
+            return
+        self.rewind()
+        if self._digest is not None and file_digest(self.path) != self._digest:
+            raise TrainingError(
+                f"{self.path} is not what this fit wrote for its best epoch: something has written "
+                "over it. Without it the best weights are lost; the model has those of the last "
+                "epoch. Give each fit a file of its own."
+            )
+        load_weights(run.model, self.path)
+
+    def rewind(self) -> None:
+        if math.isfinite(self.best) and not self.path.is_file():
+            raise TrainingError(
+                f"{self.path}, which holds the weights of the best epoch so far, is gone. Put it "
+                "back there, or begin anew with an empty checkpoint_dir."
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "file": self._digest}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        self._digest = state.get("file")  # checkpoints written before it was known do not have it

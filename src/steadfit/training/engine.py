@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from itertools import islice
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from steadfit.core.console import say
 from steadfit.core.errors import TrainingError
 from steadfit.core.memory import reused_memory
 from steadfit.core.progress import progress
-from steadfit.kernels.precision import products_in_bf16
-from steadfit.training.devices import device_of, to_device
 from steadfit.training.evaluation import Batches, evaluate
 from steadfit.training.events import Callback, notify
 from steadfit.training.good_weights import DIVERGED
 from steadfit.training.history import EpochRecord, History, StepRecord
 from steadfit.training.metrics import Metric
+from steadfit.training.micro_batches import backward, grouped, sizes_of
 from steadfit.training.nt_asgd import averaged, take_average, triggered
 from steadfit.training.objective import Objective
 from steadfit.training.optimizer import move_to, rate_and_momentum
@@ -113,7 +110,7 @@ def _train_epoch(run: Run, callbacks: Sequence[Callback], stage: Stage | None) -
     run.objective.train()
     batches = run.train.epoch(run.plan.first_epoch + state.epoch, state.batch)
     left = -(-(run.batches - state.batch) // run.plan.accumulate)
-    for group in progress(_grouped(batches, run.plan.accumulate), f"epoch {state.epoch}", left):
+    for group in progress(grouped(batches, run.plan.accumulate), f"epoch {state.epoch}", left):
         sizes = _step(run, group)
         state.batch += len(group)
         state.tokens += sizes.steps
@@ -159,15 +156,15 @@ def _switch(run: Run) -> None:
 def _step(run: Run, group: Sequence[Any]) -> Sizes:
     """Make one optimizer step from a group of micro-batches and record it."""
     state, objective, optimizer = run.state, run.objective, run.optimizer
-    sizes = objective.sizes(group[0])
-    for batch in group[1:]:
-        sizes = sizes.plus(objective.sizes(batch))
+    sizes = sizes_of(objective, group)
     point = run.schedule(state.step, run.steps, run.plan.moms)
     move_to(optimizer, point._replace(rate=point.rate * rate_share(run.train, sizes)))
     optimizer.zero_grad(set_to_none=True)
     # Batch normalisation moves its running figures as it reads, long before a loss is looked at.
     before = [buffer.clone() for buffer in objective.buffers()]
-    loss, penalties = _backward(run, group, sizes)
+    loss, penalties, state.recurrent = backward(
+        objective, group, sizes, state.recurrent, run.plan.bf16, run.generator
+    )
     gradients = [p.grad for g in optimizer.param_groups for p in g["params"] if p.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)
     if not torch.isfinite(norm) or not torch.isfinite(loss):
@@ -198,26 +195,3 @@ def _step(run: Run, group: Sequence[Any]) -> Sizes:
         )
     )
     return sizes
-
-
-def _backward(run: Run, group: Sequence[Any], sizes: Sizes) -> tuple[Tensor, dict[str, Tensor]]:
-    """Add up loss, penalties and gradients of a group of micro-batches."""
-    device = device_of(run.objective)
-    loss = torch.zeros((), device=device)
-    penalties: dict[str, Tensor] = {}
-    for batch in group:
-        with products_in_bf16(device, run.plan.bf16):
-            on_device = to_device(batch, device)
-            result = run.objective(on_device, run.state.recurrent, sizes, run.generator)
-        result.total.backward()
-        run.state.recurrent = result.state
-        loss += result.loss.detach()
-        for name, value in result.penalties.items():
-            penalties[name] = penalties.get(name, 0) + value.detach()
-    return loss, penalties
-
-
-def _grouped(batches: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    iterator = iter(batches)
-    while group := list(islice(iterator, size)):
-        yield group

@@ -76,7 +76,9 @@ class _LogFile(Callback):
             with self.path.open("a", encoding="utf-8", newline="") as file:
                 file.write(line + "\n")
         except OSError as error:
-            if size is not None:
+            if size is None:
+                self.path.unlink(missing_ok=True)
+            else:
                 os.truncate(self.path, size)
             raise disk_error(self.path, error, "the lines before are intact") from error
 

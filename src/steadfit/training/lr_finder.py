@@ -13,10 +13,10 @@ import torch
 
 from steadfit.core.checks import number, whole_number, yes_or_no
 from steadfit.core.errors import DataError, TrainingError
-from steadfit.kernels.precision import products_in_bf16
-from steadfit.training.devices import device_of, generator_on, to_device
+from steadfit.training.devices import device_of, generator_on
 from steadfit.training.evaluation import Batches
 from steadfit.training.history import SmoothedLoss
+from steadfit.training.micro_batches import backward, grouped, sizes_of
 from steadfit.training.nt_asgd import first_kind
 from steadfit.training.objective import Objective
 from steadfit.training.optimizer import make_optimizer, move_to
@@ -53,6 +53,8 @@ def find_lr(
 ) -> RangeTest:
     """Train a copy with a rate that grows from step to step, and watch the loss.
 
+    A step is that of a fit by `plan`: of as many batches, with its optimizer and clipping.
+
     Weights and optimizer stay as they are, and no random numbers are drawn but from a generator of
     its own. As in fastai it ends early when the smoothed loss passes four times its best.
 
@@ -77,16 +79,14 @@ def find_lr(
     state, best = None, math.inf
     generator = generator_on(device, plan.seed, plan.stage)
     trial.train()
-    for step, (first, batch) in enumerate(islice(_endless(train), steps)):
-        state = None if first else state
+    for step, (first, group) in enumerate(islice(_endless(train, plan.accumulate), steps)):
         lr = start_lr * (end_lr / start_lr) ** (step / max(steps - 1, 1))
-        sizes = trial.sizes(batch)
+        sizes = sizes_of(trial, group)
         move_to(optimizer, Point(lr * rate_share(train, sizes), plan.moms[0]))
-        batch = to_device(batch, device)
         optimizer.zero_grad(set_to_none=True)
-        with products_in_bf16(device, plan.bf16):
-            result = trial(batch, state, sizes, generator)
-        loss = float(result.loss.detach())
+        before = None if first else state
+        summed, _, state = backward(trial, group, sizes, before, plan.bf16, generator)
+        loss = float(summed)
         if not math.isfinite(loss):
             break
         average = smoothed.update(loss)
@@ -96,11 +96,9 @@ def find_lr(
         best = min(best, average)
         if stop_div and average > 4 * best:
             break
-        result.total.backward()
         if plan.clip is not None:
             torch.nn.utils.clip_grad_norm_(trial.parameters(), plan.clip)
         optimizer.step()
-        state = result.state
     if not lrs:
         raise TrainingError(
             "lr_find: the loss was not finite at the very first batch, before any step; the "
@@ -137,8 +135,8 @@ def halfway_down(
     return lrs[skip_start + place]
 
 
-def _endless(train: Batches) -> Iterator[tuple[bool, Any]]:
-    """Yield epoch after epoch, with whether the batch is the first of its epoch."""
+def _endless(train: Batches, size: int) -> Iterator[tuple[bool, list[Any]]]:
+    """Yield epoch after epoch in groups, with whether a group is the first of its epoch."""
     for epoch in count():
-        for place, batch in enumerate(train.epoch(epoch)):
-            yield place == 0, batch
+        for place, group in enumerate(grouped(train.epoch(epoch), size)):
+            yield place == 0, group
