@@ -111,6 +111,23 @@ def test_a_folder_that_was_altered_or_is_newer_is_refused_and_others_are_left_al
     assert (tmp_path / "mine" / "notes.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    "key", ["decision", "networks", "scale", "weight", "linear", "details", "format_version"]
+)
+@pytest.mark.parametrize("value", ["missing", "a", [["x"]]])
+def test_a_sealed_folder_that_lacks_a_key_or_holds_a_strange_value_is_refused(
+    tmp_path: Path, key: str, value: object
+) -> None:
+    folder = save_ensemble(tmp_path / "model", Ensemble((network(0),), Decision(NAMES)))
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    config[key] = value
+    if value == "missing":
+        del config[key]
+    (folder / CONFIG).write_text(json.dumps(sealed(config)), encoding="utf-8")
+    with pytest.raises(FileFormatError):
+        load_ensemble(folder)
+
+
 def test_an_engine_that_cannot_be_is_no_fault_of_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

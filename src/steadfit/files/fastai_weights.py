@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -114,8 +115,8 @@ def _read_words(path: Path) -> list[str]:
     try:
         if not path.is_file() or path.stat().st_size > MOST_VOCABULARY_BYTES:
             raise FileFormatError(f"{path} is not there, or too large for a vocabulary.")
-        with path.open("rb") as file:
-            itos = read_plain_pickle(file, str(path))
+        # Held whole: of a file Python would take as much memory as a length in it says.
+        itos = read_plain_pickle(io.BytesIO(path.read_bytes()), str(path))
     except OSError as error:
         raise FileFormatError(f"{path} cannot be read ({error}).") from error
     if type(itos) is not list or not itos or not all(type(word) is str for word in itos):

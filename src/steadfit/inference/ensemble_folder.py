@@ -22,6 +22,7 @@ from steadfit.models.classifier import TextClassifier
 FORMAT = "steadfit-classifier"
 FORMAT_VERSION = 1
 CONFIG, LINEAR = "classifier.json", "linear"
+_KEYS = {"decision", "networks", "scale", "weight", "linear", "details"}
 _ADVICE = "Take another copy of the whole folder, or train it again."
 
 
@@ -119,8 +120,9 @@ def _alone(saved: SavedModel, engine: str) -> Ensemble:
 
 def _read_config(file: Path) -> dict[str, Any]:
     config = read_format(file, FORMAT, FORMAT_VERSION, "a classifier", _ADVICE)
-    names = config.get("networks")
-    known = isinstance(names, list) and set(names) <= set(DIRECTIONS.values())
-    if not is_sealed(config) or not known or not isinstance(config.get("details"), dict):
+    names, ways = config.get("networks"), list(DIRECTIONS.values())
+    known = isinstance(names, list) and all(name in ways for name in names)
+    whole = known and isinstance(config.get("details"), dict) and config.keys() >= _KEYS
+    if not (whole and is_sealed(config)):
         raise FileFormatError(f"{file} was altered or is damaged. {_ADVICE}")
     return config
