@@ -81,7 +81,7 @@ def temporal_sums(
     border = _border(h, real, initial, has_initial)
     values = h.to(_precision(h))
     sums = _changes(values[:, 1:], values[:, :-1], _both(real))
-    if initial is not None:
+    if initial is not None and h.shape[1]:  # without a step there is no pair
         sums += _changes(values[:, :1], initial.to(values.dtype).unsqueeze(1), border)
     return sums
 
@@ -100,7 +100,7 @@ def norm_sums(
     border = _border(h, real, initial, has_initial)
     norms = _norms(h, real)
     sums = _row_changes(norms[:, 1:], norms[:, :-1], _both(real))
-    if initial is not None:
+    if initial is not None and h.shape[1]:  # without a step there is no pair
         before = _norms(initial, None if border is None else border.squeeze(1)).unsqueeze(1)
         sums += _row_changes(norms[:, :1], before, border)
     return sums
@@ -211,5 +211,5 @@ def _border(
             f"has_initial is {has_initial.dtype} of shape {tuple(has_initial.shape)}; give bool of "
             f"shape (batch,) = {(batch,)}"
         )
-    known = has_initial.to(h.device).unsqueeze(1)[:, : h.shape[1]]  # no step has no pair
+    known = has_initial.to(h.device).unsqueeze(1)
     return known if first is None else first & known
