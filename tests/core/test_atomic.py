@@ -12,7 +12,7 @@ import pytest
 
 from steadfit.core import atomic
 from steadfit.core.atomic import atomic_file, atomic_folder, write_json, write_text
-from steadfit.core.errors import DataError
+from steadfit.core.errors import DataError, DiskError
 
 
 def everything(folder: Path) -> list[str]:
@@ -129,6 +129,15 @@ def test_a_folder_with_content_stays_when_it_may_not_be_replaced(tmp_path):
 def test_a_file_of_that_name_is_never_replaced_by_a_folder(tmp_path):
     (tmp_path / "notes").write_text("mine")
     with pytest.raises(DataError, match="is a file"), atomic_folder(tmp_path / "notes"):
+        pass
+    assert everything(tmp_path) == ["notes"]
+
+
+@pytest.mark.parametrize("place", ["notes/new", "notes/a/new"])
+@pytest.mark.parametrize("write", [atomic_file, atomic_folder])
+def test_a_place_below_a_file_is_an_error_that_says_so(tmp_path, place, write):
+    (tmp_path / "notes").write_text("mine")
+    with pytest.raises(DiskError, match="a file stands where a folder"), write(tmp_path / place):
         pass
     assert everything(tmp_path) == ["notes"]
 

@@ -116,7 +116,7 @@ def _put_in_place(fresh: Path, path: Path, replace: bool) -> None:
                     continue  # another process has moved away what stood there a moment ago
                 raise
             if not replace:
-                raise FileExistsError(errno.EEXIST, "folder exists", str(path)) from error
+                raise _NotReplaced from error
         aside = _beside(path, "old")
         try:
             os.rename(path, aside)
@@ -143,6 +143,10 @@ def _put_back(aside: Path, path: Path, why: BaseException) -> None:
         raise _Elsewhere(f"what stood there before lies whole in {aside}") from why
 
 
+class _NotReplaced(Exception):
+    """A folder with something in it that is not to be replaced."""
+
+
 class _Elsewhere(Exception):
     """A folder that was moved aside and cannot be moved back."""
 
@@ -155,8 +159,8 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except _Elsewhere as error:
         raise disk_error(path, error.__cause__, str(error)) from error.__cause__
-    except FileExistsError:
-        raise
+    except _NotReplaced as error:
+        raise FileExistsError(errno.EEXIST, "folder exists", str(path)) from error.__cause__
     except OSError as error:
         # The error of an unfinished file in a folder is told again, with the folder's name.
         raise disk_error(path, error, kept) from error
@@ -170,6 +174,8 @@ def disk_error(path: Path, error: BaseException | None, kept: str) -> DiskError:
         advice = "; free some space, or write to another disk"
     elif number in (errno.EACCES, errno.EPERM, errno.EROFS):
         advice = "; give a folder that you may write to"
+    elif number in (errno.EEXIST, errno.ENOTDIR):
+        advice = "; a file stands where a folder is needed, so name another place"
     else:
         advice = ""
     return DiskError(f"{path} could not be written: {reason}; {kept}{advice}", number, reason)
