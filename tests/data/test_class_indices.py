@@ -37,6 +37,16 @@ def test_classes_that_are_given_decide_the_columns(tmp_path: Path) -> None:
         prepare_tokens(CORPUS, min_freq=1, cache=tmp_path, classes=["film", "sport"])
 
 
+def test_sets_of_labels_that_are_all_empty_need_classes(tmp_path: Path) -> None:
+    corpus = Corpus(TEXTS, labels=([], [], [], []))
+    for none in (None, []):
+        with pytest.raises(DataError, match=r"None of the 4 documents has a label.*give classes"):
+            prepare_tokens(corpus, min_freq=1, cache=tmp_path, classes=none)
+    store, _ = prepare_tokens(corpus, min_freq=1, cache=tmp_path, classes=["film"])
+    assert isinstance(store.labels, LabelSets)
+    assert store.labels[np.arange(4)].tolist() == [[0], [0], [0], [0]]
+
+
 def test_other_sets_are_another_store(tmp_path: Path) -> None:
     other = Corpus(TEXTS, labels=(["film"], ["law"], ["film"], ["law"]))
     single = Corpus(TEXTS, labels=("film", "law", "film", "law"))

@@ -23,7 +23,8 @@ def class_indices(
     """Return the names of the classes, and the place of each document's label or labels.
 
     Raises:
-        DataError: a class is named twice, a label is none of them, or there are no labels.
+        DataError: a class is named twice, a label is none of them, or there are no labels; or no
+            document has one, where each may have several, and no classes are given.
     """
     if corpus.labels is None:
         if classes is not None:
@@ -37,6 +38,11 @@ def class_indices(
     if len(index) != len(names):
         raise DataError(f"A class is named twice in {names}.")
     refuse_other_labels(corpus.labels, names)
+    if corpus.multi_label and not names:
+        raise DataError(
+            f"None of the {len(corpus):,} documents has a label, so there is no class: label some, "
+            "give classes, or leave the labels out for texts without any."
+        )
     if corpus.multi_label:
         sets = [[index[name] for name in label] for label in corpus.labels]
         return names, LabelSets.of(sets, len(names))
