@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from steadfit.cli.main import app, main
+from steadfit.core.console import say
 from steadfit.core.errors import DataError
 
 
@@ -78,6 +79,14 @@ def test_the_demo_gets_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
             "checkpoint_dir": None,
         },
     ]
+
+
+def test_what_no_terminal_can_show_is_printed_escaped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replace_demo(monkeypatch, lambda **_: say("wrote r\udce9views"))
+    assert run_main(monkeypatch, "demo") == 0
+    assert capsys.readouterr().out == "wrote r\\udce9views\n"
 
 
 def test_an_error_of_the_user_is_one_line_and_status_one(

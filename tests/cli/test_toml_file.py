@@ -26,6 +26,12 @@ def test_values_come_back(values: dict[str, Any]) -> None:
     assert tomllib.loads(toml_text(values)) == values
 
 
+def test_what_no_toml_file_can_hold_is_refused() -> None:
+    for values in ({"table": "r\udce9views.csv"}, {"sizes": {"\udce9": 1}}):
+        with pytest.raises(DataError, match=r"\\udce9.* is not UTF-8.*rename"):
+            toml_text(values)
+
+
 def test_what_is_no_toml_is_told_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text("a = 1\nb = \n")
     with pytest.raises(DataError, match=r"a\.toml is not a TOML file: .*line 2"):

@@ -49,6 +49,14 @@ def test_a_wrong_column_lists_those_that_are_there(train: Run) -> None:
     assert "no column 'body'" in refused(train(reviews(8), "--text", "body"))
 
 
+@pytest.mark.parametrize("option", ["--out", "--test", "--checkpoint-dir", "--pretrained"])
+def test_a_name_that_is_not_utf8_is_refused_at_once(
+    train: Run, tmp_path: Path, option: str
+) -> None:
+    message = refused(train(reviews(8), option, tmp_path / "r\udce9views"))
+    assert r"r\udce9views' is not UTF-8" in message
+
+
 def test_of_many_or_long_columns_a_message_names_some(train: Run) -> None:
     rows = [{"a" * 200: row["review"], **{str(n): "" for n in range(50)}} for row in reviews(8)]
     message = refused(train(rows))

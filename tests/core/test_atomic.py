@@ -51,7 +51,7 @@ def test_text_is_utf8_with_unix_line_ends_on_any_machine(tmp_path):
 
 
 def test_json_comes_back_as_it_was(tmp_path):
-    value = {"é": [1, 2.5, None, True], "b": {"c": "\n"}}
+    value = {"é": [1, 2.5, None, True], "b": {"c": "\n"}, "no UTF-8": "r\udce9views.csv"}
     write_json(tmp_path / "a.json", value)
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == value
 

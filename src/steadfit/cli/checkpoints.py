@@ -64,13 +64,12 @@ def going_on(
 
     Raises:
         DataError: the checkpoints are of another fit, which had other options or texts; they are
-            named.
+            named. An option that is not UTF-8.
     """
     file = checkpoints / _BEGUN_WITH
     now = {name: value for name, value in options.items() if value is not None}
     is_new = not checkpoints.exists()
     if not file.exists():
-        checkpoints.mkdir(parents=True, exist_ok=True)
         write_text(file, _MARK + toml_text({**now, _READ: read}))
     line = f"Stopped. The same command goes on from {checkpoints}; delete that to begin anew."
     try:

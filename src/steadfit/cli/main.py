@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,9 @@ def main() -> None:
     `STEADFIT_DEBUG=1` shows where it came from. An interrupt from the keyboard gives 130.
     """
     wait_briefly(os.environ)
+    if isinstance(sys.stdout, TextIOWrapper):
+        # What it cannot show, such as a name that is not UTF-8, as standard error shows it.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except SteadfitError as error:

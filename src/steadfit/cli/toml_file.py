@@ -37,6 +37,9 @@ def toml_text(values: Mapping[str, Any]) -> str:
     """Return strings, numbers, truth values, lists of them, and tables of them, as TOML.
 
     Tables within a table are written on one line.
+
+    Raises:
+        DataError: a string that is not UTF-8, such as the name of a file may be.
     """
     lines = [f"{_key(name)} = {_value(value)}" for name, value in values.items()]
     return "\n".join(lines) + "\n"
@@ -57,5 +60,12 @@ def _value(value: Any) -> str:
 
 
 def _string(text: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{text!r} is not UTF-8, and a TOML file, where it would be kept, holds nothing else; "
+            "rename that file or folder"
+        ) from error
     # JSON's escapes are TOML's; only the character DEL may stand in JSON as it is.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -8,7 +8,7 @@ from typing import Any
 
 from steadfit.cli.option_types import checked
 from steadfit.cli.sizes import sizes_of
-from steadfit.cli.toml_file import read_toml
+from steadfit.cli.toml_file import read_toml, toml_text
 from steadfit.core.errors import DataError
 from steadfit.estimator.text_classifier import TextClassifier
 from steadfit.recipe.settings import FIND
@@ -36,7 +36,8 @@ def resolved(words: Mapping[str, Any], config: Path | None) -> dict[str, Any]:
     named is not there.
 
     Raises:
-        DataError: no such file, an option that does not exist, or one of another type.
+        DataError: no such file, an option that does not exist, or one of another type or that
+            `train.toml` cannot hold.
     """
     in_file = {} if config is None else read_toml(config)
     accepted = {*_OWN, *parameter_names()}
@@ -60,6 +61,7 @@ def resolved(words: Mapping[str, Any], config: Path | None) -> dict[str, Any]:
     for name in ("lr", "lm_lr"):
         if name in found and found[name] != FIND:
             found[name] = _number(name, found[name])
+    toml_text(found)  # or it would be refused when all is trained
     return found
 
 

@@ -94,9 +94,13 @@ def atomic_folder(
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write `text` as UTF-8 with Unix line ends, whole or not at all."""
+    """Write `text` as UTF-8 with Unix line ends, whole or not at all.
+
+    Half of a surrogate pair, as Python has in the name of a file that is not UTF-8, is written in
+    JSON's escape, so that JSON comes back as it was.
+    """
     with atomic_file(path, "w", encoding="utf-8") as file:
-        file.write(text)
+        file.write(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def write_json(path: str | Path, value: Any) -> None:
