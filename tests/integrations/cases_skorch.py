@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from sklearn.base import clone
 from skorch import NeuralNetClassifier
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, Checkpoint
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
 from torch import Tensor, nn
@@ -58,7 +58,7 @@ def real_steps(ids: Tensor) -> Tensor:
     return ids != 0
 
 
-def net(*callbacks: Callback, **settings: Any) -> NeuralNetClassifier:
+def net(*callbacks: Any, **settings: Any) -> NeuralNetClassifier:
     chosen = {
         "criterion": nn.CrossEntropyLoss,
         "lr": 0.3,
@@ -137,6 +137,22 @@ def test_nothing_is_left_behind(folder: Path) -> None:
     assert np.array_equal(
         again.predict_proba(documents()[0]), trained.predict_proba(documents()[0])
     )
+
+
+def test_a_net_is_saved_whole_while_it_is_fitted(folder: Path) -> None:
+    saving = Checkpoint(monitor=None, f_params=None, f_optimizer=None, f_criterion=None,
+                        f_history=None, f_pickle="net.pkl")  # fmt: skip
+    trained = net(stabilized(), saving).fit(*documents())
+    again = pickle.loads(Path("net.pkl").read_bytes())
+    assert torch.equal(weights(again.module_), weights(trained.module_))
+    # It goes on penalised once, as the first one does.
+    close(weights(again.fit(*documents()).module_), weights(trained_by_hand()), EXACTLY)
+
+
+def test_two_callbacks_add_up_and_leave_nothing_behind(folder: Path) -> None:
+    twice = net(("one", stabilized(20.0)), ("other", stabilized(30.0))).fit(*documents())
+    close(weights(twice.module_), weights(trained_by_hand()), EXACTLY)
+    assert not {"get_loss", "fit_loop"} & vars(twice).keys()
 
 
 class Fails(Callback):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import wraps
+from functools import partial, update_wrapper
 from typing import Any
 
 from torch import Tensor, nn
 
 from steadfit.penalties import Penalty, Watched, watch
+
+Around = Callable[..., Any]
+"""`(method, ...)`: called in the place of a method, with that method before its arguments."""
 
 
 class WatchedFit:
@@ -36,9 +39,11 @@ class WatchedFit:
         self.batch_first = batch_first
         self.attached_ = ExitStack()
 
-    def attach(
-        self, model: nn.Module, owner: object, method: str, around: Callable[..., Any]
-    ) -> None:
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what belongs to a fit under way."""
+        return {**vars(self), "attached_": ExitStack(), "watched_": None}
+
+    def attach(self, model: nn.Module, owner: object, method: str, around: Around) -> None:
         """Put hooks on the model, and `around(method, ...)` in the place of a method of `owner`.
 
         Raises:
@@ -50,7 +55,7 @@ class WatchedFit:
         self.attached_.callback(setattr, self, "watched_", None)
         self.around(owner, method, around)
 
-    def around(self, owner: object, method: str, around: Callable[..., Any]) -> None:
+    def around(self, owner: object, method: str, around: Around) -> None:
         """Put `around(method, ...)` in the place of a method of `owner` until `detach`."""
         self.attached_.enter_context(_replaced(owner, method, around))
 
@@ -75,21 +80,53 @@ def needs(library: str) -> str:
 
 
 @contextmanager
-def _replaced(owner: object, method: str, around: Callable[..., Any]) -> Iterator[None]:
+def _replaced(owner: object, method: str, around: Around) -> Iterator[None]:
     """Let one object have another method; its class keeps its own."""
-    own = getattr(owner, method)
-
-    @wraps(own)
-    def replacement(*args: Any, **kwargs: Any) -> Any:
-        return around(own, *args, **kwargs)
-
     attributes = vars(owner)
-    had, before = method in attributes, attributes.get(method)
-    attributes[method] = replacement
+    replacement = attributes.get(method)
+    if not isinstance(replacement, _Replacement):
+        replacement = attributes[method] = _Replacement(owner, method)
+    replacement.arounds.append(around)
     try:
         yield
     finally:
-        if had:
-            attributes[method] = before
+        replacement.arounds.remove(around)
+        if not replacement.arounds:
+            replacement.put_back()
+
+
+class _Replacement:
+    """A method of one object with all that callbacks put around it, the first the innermost.
+
+    They come and go in any order. A copy of the object, or one from a pickle, has the method as it
+    was before: so a net may be saved or copied while it is fitted.
+    """
+
+    def __init__(self, owner: object, method: str) -> None:
+        self._owner, self._method = owner, method
+        self._before = vars(owner).get(method)  # None: that of the class
+        self._own = getattr(owner, method)
+        self.arounds: list[Around] = []
+        update_wrapper(self, self._own)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        call = self._own
+        for around in self.arounds:
+            call = partial(around, call)
+        return call(*args, **kwargs)
+
+    def put_back(self) -> None:
+        """Let the object have its method again."""
+        if self._before is None:
+            del vars(self._owner)[self._method]
         else:
-            del attributes[method]
+            vars(self._owner)[self._method] = self._before
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._before is None:
+            return getattr, (self._owner, self._method)
+        return _itself, (self._before,)
+
+
+def _itself(value: Any) -> Any:
+    return value
