@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from steadfit.core.errors import DataError
+from steadfit.core.errors import DataError, FileFormatError
 from steadfit.estimator.classes import classes_of
 from steadfit.estimator.kept import kept_parameters, with_parameters
 from steadfit.estimator.text_classifier import TextClassifier
@@ -46,6 +47,26 @@ def test_a_folder_from_elsewhere_does_not_choose_where_a_fit_writes(
     kept.details["estimator"]["parameters"] |= {"checkpoint_dir": "~/theirs", "verbose": True}
     found = TextClassifier.from_pretrained(save_ensemble(tmp_path / "model", kept)).get_params()
     assert (found["epochs"], found["checkpoint_dir"], found["verbose"]) == (3, None, False)
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        "text",
+        {"parameters": [1]},
+        {"parameters": {"class_weight": [1]}},
+        {"parameters": {"class_weight": [["neg", 1.0, 2.0]]}},
+        {"classes": "neg"},
+        {"classes": {"kind": "str"}},
+    ],
+)
+def test_a_sealed_folder_with_strange_parameters_is_refused(
+    plain: TextClassifier, tmp_path: Path, strange: Any
+) -> None:
+    kept = replace(plain.ensemble_, details={**plain.ensemble_.details, "estimator": strange})
+    folder = save_ensemble(tmp_path / "model", kept)
+    with pytest.raises(FileFormatError, match=r"of an estimator|of its estimator is damaged"):
+        TextClassifier.from_pretrained(folder)
 
 
 def test_a_folder_gives_back_what_numpy_gave(tmp_path: Path) -> None:

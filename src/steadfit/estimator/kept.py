@@ -42,11 +42,17 @@ def kept_parameters(ensemble: Ensemble, known: set[str]) -> dict[str, Any]:
 
     A folder that somebody else made does not choose where a later fit writes: what is not kept is
     not read either.
+
+    Raises:
+        FileFormatError: they are not what `with_parameters` keeps.
     """
-    content = ensemble.details.get(ESTIMATOR, {}).get("parameters", {})
+    content = _content(ensemble, "parameters") or {}
     found = {name: value for name, value in content.items() if name in known - _NOT_KEPT}
     if isinstance(weights := found.get("class_weight"), list):
-        found["class_weight"] = dict(map(tuple, weights))
+        try:
+            found["class_weight"] = dict(map(tuple, weights))
+        except (TypeError, ValueError) as error:
+            raise _damaged("class_weight", weights) from error
     return found
 
 
@@ -54,9 +60,9 @@ def kept_classes(ensemble: Ensemble) -> Classes:
     """Return the classes as the estimator had them; of other models their names.
 
     Raises:
-        FileFormatError: they are not those of the ensemble.
+        FileFormatError: they are not those of the ensemble, or not what `with_parameters` keeps.
     """
-    content = ensemble.details.get(ESTIMATOR, {}).get("classes")
+    content = _content(ensemble, "classes")
     if content is None:
         many = "sets" if ensemble.many else None
         return Classes("str", np.array(sorted(ensemble.classes)), many)
@@ -64,6 +70,21 @@ def kept_classes(ensemble: Ensemble) -> Classes:
     if sorted(classes.learned) != sorted(ensemble.classes):
         raise FileFormatError("The classes of the estimator are not those of its networks.")
     return classes
+
+
+def _content(ensemble: Ensemble, name: str) -> dict[str, Any] | None:
+    kept = ensemble.details.get(ESTIMATOR, {})
+    content = kept.get(name) if isinstance(kept, dict) else kept
+    if content is not None and not isinstance(content, dict):
+        raise _damaged(name, content)
+    return content
+
+
+def _damaged(name: str, value: Any) -> FileFormatError:
+    return FileFormatError(
+        f"What a classifier keeps of its estimator is damaged: {name} is {value!r:.100}. Take "
+        "another copy of the whole folder, or train it again."
+    )
 
 
 def found_folder(source: str | Path) -> Path:

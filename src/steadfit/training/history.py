@@ -88,19 +88,17 @@ def of_columns(columns: Mapping[str, Tensor]) -> list[StepRecord]:
         LookupError: a column is missing.
         ValueError: columns are not equally long.
     """
-    numbers = [columns[name].tolist() for name in _NUMBERS]
-    names = [name for name in columns if name.startswith(_PENALTY)]
-    given = [columns[name].tolist() for name in names]
-    rows = zip(*numbers, *given, strict=True)
+    penalties = [name for name in columns if name.startswith(_PENALTY)]
+    numbers = [columns[name].tolist() for name in (*_NUMBERS, *penalties)]
+    names = [name.removeprefix(_PENALTY) for name in penalties]
     return [
         StepRecord(
             step,
-            *row[: len(_NUMBERS)],
-            penalties={
-                name.removeprefix(_PENALTY): value
-                for name, value in zip(names, row[len(_NUMBERS) :], strict=True)
-                if not math.isnan(value)
-            },
+            lr,
+            momentum,
+            loss,
+            smoothed,
+            {name: x for name, x in zip(names, given, strict=True) if not math.isnan(x)},
         )
-        for step, row in enumerate(rows)
+        for step, (lr, momentum, loss, smoothed, *given) in enumerate(zip(*numbers, strict=True))
     ]
