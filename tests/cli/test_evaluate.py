@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,49 @@ def test_two_models_are_compared_on_the_same_texts(
     told = steadfit("evaluate", model, table, "--against", other).out
     assert "exact McNemar test" in told
     assert f"{wanted.only_first} texts only the first has right" in told
+
+
+def titled(folder: Path) -> tuple[Path, Path]:
+    """Write a model that learned from title and review, and a table of titles that mislead."""
+    save_ensemble(folder / "titled", ensemble(1))
+    columns = 'text = ["title", "review"]\nlabel = "sentiment"\n'
+    (folder / "titled" / "train.toml").write_text(columns)
+    rows = [
+        {"title": "awful dull poor" if n % 3 else "great superb fine", **row}
+        for n, row in enumerate(reviews(30))
+    ]
+    return folder / "titled", write_csv(folder / "titles.csv", rows)
+
+
+def test_two_models_are_compared_each_on_the_columns_of_its_training(
+    steadfit: Run, model: Path, tmp_path: Path
+) -> None:
+    first, table = titled(tmp_path)
+    right = [
+        json.loads(steadfit("evaluate", one, table, "--json").out)["accuracy"]["value"]
+        for one in (first, model)
+    ]
+    assert right[0] != right[1]
+    words = ("evaluate", first, table, "--against", model, "--json")
+    ended = steadfit(*words)
+    found = json.loads(ended.out)["against"]
+    assert [found["first_accuracy"], found["second_accuracy"]] == pytest.approx(right)
+    assert f"{model} reads the columns of its own training: review" in ended.error
+    ended = steadfit(*words, "--text", "review")
+    alone = json.loads(steadfit("evaluate", first, table, "--text", "review", "--json").out)
+    found = json.loads(ended.out)["against"]
+    assert found["first_accuracy"] == pytest.approx(alone["accuracy"]["value"])
+    assert found["second_accuracy"] == pytest.approx(right[1])
+
+
+def test_a_pipe_is_not_read_twice_for_models_of_different_columns(
+    steadfit: Run, model: Path, tmp_path: Path, piped: Callable[[str, bytes], Path]
+) -> None:
+    first, table = titled(tmp_path)
+    pipe = piped("rows.csv", table.read_bytes())
+    message = refused(steadfit("evaluate", first, pipe, "--against", model))
+    assert "learned from the columns review, and the first model from title, review" in message
+    assert "save it as a file first" in message
 
 
 def test_a_classifier_that_abstains_is_judged_with_and_without(

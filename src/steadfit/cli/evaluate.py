@@ -20,6 +20,8 @@ from steadfit.core.progress import progress
 from steadfit.inference.ensemble import Ensemble
 from steadfit.report.comparison import compare_predictions
 from steadfit.report.metrics_table import evaluation
+from steadfit.text.labelled import Labelled
+from steadfit.text.stream_lines import is_read_once
 from steadfit.text.values import refuse_other_labels
 
 BATCH = 48
@@ -45,7 +47,8 @@ def run_evaluate(
         What `--json` prints.
 
     Raises:
-        SteadfitError: no such model or table; labels that are no classes of the model.
+        SteadfitError: no such model or table; labels that are no classes of the model; a table that
+            can be read once, and two models of other columns.
     """
     model = read_classifier(folder, engine)
     other = None if against is None else read_classifier(against, engine)
@@ -61,15 +64,19 @@ def run_evaluate(
             "never right where the other is; models that both do the one or the other can be "
             "compared"
         )
-    given = source.of_model(folder, model.many).read()
+    asked = source.of_model(folder, model.many)
+    given = asked.read()
     refuse_other_labels(given.labels, model.classes)
     if given.dropped:
         note(f"{given.dropped:,} rows without a label are left out")
+    texts = given.texts
+    if against is not None and not source.text:
+        texts = _own_texts(against, asked, given)
     judged = judge(model, given.texts)
     found = measured(model, given.labels, judged)
     if other is not None:
         assert against is not None
-        second = judge(other, given.texts)
+        second = judge(other, texts)
         comparison = compare_predictions(judged.labels, second.labels, list(given.labels))
         found["against"] = {"model": str(against), **plain(comparison)}
     if as_json:
@@ -79,6 +86,24 @@ def run_evaluate(
     if other is not None:
         say(comparison_line(comparison, str(folder), str(against)))
     return found
+
+
+def _own_texts(against: Path, asked: Source, given: Labelled) -> Sequence[str]:
+    """Return the texts of the same rows, as the other model learned to read them."""
+    own = asked.of_other(against)
+    if own.text == asked.text:
+        return given.texts
+    if is_read_once(own.path):
+        raise DataError(
+            f"{own.path} is a pipe or a device and can be read once, but {against} learned from "
+            f"the columns {', '.join(own.text)}, and the first model from {', '.join(asked.text)}; "
+            "save it as a file first"
+        )
+    note(f"{against} reads the columns of its own training: {', '.join(own.text)}")
+    again = own.read()
+    if list(again.labels) != list(given.labels):
+        raise DataError(f"{own.path} was changed while it was read; try again")
+    return again.texts
 
 
 def judge(model: Ensemble, texts: Sequence[str]) -> Judged:

@@ -40,6 +40,12 @@ class Source:
             label = LABEL if self.path.is_dir() else str(_trained(folder).get("label", LABEL))
         return replace(self, text=text, label=label, separator=separator)
 
+    def of_other(self, folder: Path) -> Source:
+        """Return it with the columns another model learned from, where its folder tells them."""
+        if not (folder / OPTIONS).is_file():
+            return self
+        return replace(self, text=text_columns_of(folder, self.path, self.layout.format))
+
     def read(self, group: str | None = None, weight: str | None = None) -> Labelled:
         """Return its documents, with a column of groups and one of weights if they are named.
 
