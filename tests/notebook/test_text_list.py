@@ -163,14 +163,23 @@ def test_a_seed_draws_the_same_documents_and_another_seed_others(path: Path) -> 
 
 
 def test_a_table_gives_texts_labels_and_split_by_name_or_number(csv: Path) -> None:
-    texts = TextList.from_csv(csv, "reviews.csv")
+    texts = TextList.from_csv(csv, "reviews.csv", cols=1)
     assert texts.corpus.texts[3] == sentence(3)
-    for labelled in (texts.label_from_df(), texts.label_from_col("label")):
+    for labelled in (texts.label_from_df(0), texts.label_from_col("label")):
         assert labelled.corpus.labels == ("neg", "pos") * 4
-    for split in (texts.split_by_col(), texts.split_from_df(2)):
+    for split in (texts.split_by_col(), texts.split_from_df()):
         assert split.corpus.split == ("train",) * 6 + ("valid",) * 2
-    data = texts.split_by_col().label_from_df().databunch(bs=2)
+    data = texts.split_by_col().label_from_df("label").databunch(bs=2)
     assert data.classes == ("neg", "pos")
+
+
+def test_columns_that_are_not_named_are_fastais_text_label_and_side(tmp_path: Path) -> None:
+    rows = "".join(f"{sentence(n)},{['neg', 'pos'][n % 2]},{n >= 6}\n" for n in range(8))
+    write(tmp_path, {"reviews.csv": f"text,label,is_valid\n{rows}"})
+    found = TextList.from_csv(tmp_path, "reviews.csv").split_from_df().label_from_df().corpus
+    assert found.texts == tuple(map(sentence, range(8)))
+    assert found.labels == ("neg", "pos") * 4
+    assert found.split == ("train",) * 6 + ("valid",) * 2
 
 
 def test_rows_of_one_group_stay_on_one_side(csv: Path) -> None:
@@ -182,10 +191,10 @@ def test_rows_of_one_group_stay_on_one_side(csv: Path) -> None:
 
 
 def test_a_frame_and_a_list_give_what_the_table_gives(csv: Path) -> None:
-    from_csv = TextList.from_csv(csv, "reviews.csv").split_by_col().label_from_df()
+    from_csv = TextList.from_csv(csv, "reviews.csv", cols=1).split_by_col().label_from_df(0)
     texts, labels = list(from_csv.corpus.texts), list(from_csv.corpus.labels or ())
     frame = Frame(label=labels, text=texts, is_valid=[n >= 6 for n in range(8)])
-    from_df = TextList.from_df(frame).split_by_col().label_from_df()
+    from_df = TextList.from_df(frame, cols=1).split_by_col().label_from_df(0)
     from_texts = TextList.from_texts(texts).split_by_idx([6, 7]).label_from_list(labels)
     for other in (from_df, from_texts):
         assert other.corpus.texts == from_csv.corpus.texts
@@ -307,7 +316,7 @@ def test_the_short_ways_give_what_the_chains_give(path: Path, csv: Path) -> None
     short = TextClasDataBunch.from_folder(path, valid="test", classes=["neg", "pos"], bs=4)
     assert short.vocab == chained.vocab
     assert short.store.tokens.tolist() == chained.store.tokens.tolist()
-    table = TextList.from_csv(csv, "reviews.csv").split_by_rand_pct(0.25)
+    table = TextList.from_csv(csv, "reviews.csv", cols=1).split_by_rand_pct(0.25)
     assert (
         TextLMDataBunch.from_csv(csv, "reviews.csv", valid_pct=0.25, bs=2).vocab
         == table.label_for_lm().databunch(bs=2, min_freq=2).vocab

@@ -35,6 +35,7 @@ from steadfit.training.stages import Stages
 from steadfit.training.state import FitPlan
 
 Listener = Callback | PenaltyNames
+LR = slice(3e-3)  # fastai 1's: 3e-3 for the last layer group, a tenth of it for those below
 
 
 class Learner:
@@ -72,7 +73,8 @@ class Learner:
         self.path = Path(data.path if path is None else path).expanduser()
         self.plan = plan
         self.recorder = Recorder(History())
-        self._trained_with = objective.penalties
+        self._figures: dict[str, Any] = {}  # of the weights as they are
+        self._trained_with = asdict(objective.penalties)
         self._stage = 0
         self._stages = stages
 
@@ -89,7 +91,7 @@ class Learner:
     def fit_one_cycle(
         self,
         cyc_len: int,
-        max_lr: Rate = 3e-3,
+        max_lr: Rate = LR,
         moms: tuple[float, float] = (0.8, 0.7),
         *,
         wd: float | None = None,
@@ -105,7 +107,7 @@ class Learner:
     def fit(
         self,
         epochs: int,
-        lr: Rate = 3e-3,
+        lr: Rate = LR,
         wd: float | None = None,
         callbacks: Listener | Sequence[Listener] = (),
         *,
@@ -172,6 +174,8 @@ class Learner:
                 "learner; build the learner with the config= and data it was saved with."
             )
         self.model.load_state_dict(saved.model.state_dict())
+        self._figures = dict(saved.metrics)
+        self._trained_with = saved.details.get("penalties", self._trained_with)
         return self
 
     def save_encoder(self, name: str | Path) -> Path:
@@ -188,6 +192,7 @@ class Learner:
         """
         source = model_of(self.path / "models", name)
         load_encoder(self.model.encoder, self.data.vocab, source, self.data.backwards)
+        self._figures = {}
         self.freeze()
 
     def export(self, name: str | Path = "export") -> Path:
@@ -206,10 +211,9 @@ class Learner:
         plan = self._plan(epochs, lr, schedule, moms, wd)
         listeners = [*self.callbacks, *_listeners(callbacks)]
         with self._penalties(listeners):
-            self._trained_with = self.objective.penalties
             began = True
             try:
-                fit(
+                run = fit(
                     self.objective,
                     self.data.train_batches(),
                     self.data.valid_batches(),
@@ -222,8 +226,13 @@ class Learner:
             except DataError:  # refused before its first step: the corrected call takes its place
                 began = False
                 raise
+            except BaseException:  # it was broken off: nobody has judged these weights
+                self._figures = {}
+                raise
             finally:
                 self._stage += began
+            self._figures = {} if run.judged is None else dict(run.judged.figures)
+            self._trained_with = asdict(self.objective.penalties)
 
     @contextmanager
     def _penalties(self, listeners: Sequence[Listener]) -> Iterator[None]:
@@ -264,18 +273,13 @@ class Learner:
         return self.path / "models" / folder_name(name)
 
     def _saved(self, model: Model) -> SavedModel:
-        epochs = self.recorder.history.epochs
-        figures: dict[str, Any] = {}
-        if epochs:
-            figures = {"train_loss": epochs[-1].train_loss, "valid_loss": epochs[-1].valid_loss}
-            figures |= epochs[-1].metrics
         details = {
             "seed": self.plan.seed,
-            "penalties": asdict(self._trained_with),
+            "penalties": self._trained_with,
             "data": self.data.store.meta,
         }
         classes, backwards = tuple(self.data.classes), self.data.backwards
-        return SavedModel(model, self.tokenizer, classes, backwards, details, figures)
+        return SavedModel(model, self.tokenizer, classes, backwards, details, self._figures)
 
 
 def _listeners(given: Listener | Sequence[Listener]) -> list[Listener]:

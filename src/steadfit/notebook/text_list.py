@@ -77,7 +77,7 @@ class TextList:
         cls,
         path: str | Path,
         csv_name: str | Path,
-        cols: Column | list[Column] = 1,
+        cols: Column | list[Column] = 0,
         vocab: Vocab | None = None,
         delimiter: str | None = None,
         header: bool = True,
@@ -100,7 +100,7 @@ class TextList:
         cls,
         df: Any,
         path: str | Path = ".",
-        cols: Column | list[Column] = 1,
+        cols: Column | list[Column] = 0,
         vocab: Vocab | None = None,
         group: Column | None = None,
     ) -> TextList:
@@ -145,7 +145,9 @@ class TextList:
                 raise DataError(f"column {col!r}, row {row}: {value!r}; accepted are {known}")
         return self.split_by_idx(row for row, value in enumerate(values) if SIDES[value] == VALID)
 
-    split_from_df = split_by_col
+    def split_from_df(self, col: Column = 2) -> TextList:
+        """Do what `split_by_col` does, by fastai's name and default: the third column."""
+        return self.split_by_col(col)
 
     def split_none(self) -> TextList:
         """Use every document for training and none for validation."""
@@ -166,7 +168,7 @@ class TextList:
         return self._labelled(self.corpus.label_from_folder(wanted), wanted)
 
     def label_from_df(
-        self, cols: Column | list[Column] = 0, classes: Iterable[str] | None = None
+        self, cols: Column | list[Column] = 1, classes: Iterable[str] | None = None
     ) -> TextList:
         """Label each row with the value of a column, as a string; see `label_from_folder`.
 

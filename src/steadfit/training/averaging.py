@@ -59,6 +59,7 @@ class AverageWeights(Callback):
         weights = dict(run.model.named_parameters())
         for name, mean in self._means.items():
             weights[name].copy_(mean)
+            run.state.judged = -1
         self._means = {}  # as much memory as the model
 
     def describe(self) -> dict[str, Any]:

@@ -45,13 +45,14 @@ class _Monitor(Callback):
         )
         self.min_delta = number("min_delta", min_delta)
         self.best = -math.inf
+        self.epoch = -1  # that had it, over all fits
 
     def on_fit_begin(self, run: Run) -> None:
         validated = ["valid_loss", *(metric.name for metric in run.metrics)]
         there = ["train_loss", *(validated if run.valid is not None else [])]
         if self.monitor not in there:
             raise DataError(f"monitor is {self.monitor!r}; this fit has {', '.join(there)}.")
-        self.best = -math.inf
+        self.best, self.epoch = -math.inf, -1
 
     def improved(self, run: Run) -> bool:
         """Compare the last epoch with the best so far and remember the better one."""
@@ -60,7 +61,7 @@ class _Monitor(Callback):
         score = value if self.larger_is_better else -value
         if not score > self.best + self.min_delta:
             return False
-        self.best = score
+        self.best, self.epoch = score, len(run.history.epochs) - 1
         return True
 
     def describe(self) -> dict[str, Any]:
@@ -68,10 +69,11 @@ class _Monitor(Callback):
         return {name: getattr(self, name) for name in names}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best if math.isfinite(self.best) else None}
+        return {"best": self.best if math.isfinite(self.best) else None, "epoch": self.epoch}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.best = -math.inf if state["best"] is None else state["best"]
+        self.epoch = state.get("epoch", -1)  # checkpoints of before do not have it
 
 
 class EarlyStopping(_Monitor):
@@ -118,6 +120,7 @@ class EarlyStopping(_Monitor):
     def on_fit_end(self, run: Run) -> None:
         if self._kept:
             fill(run.model, self._kept)
+            run.state.judged = self.epoch
         self._kept = {}  # as much memory as the model
 
     def describe(self) -> dict[str, Any]:
@@ -184,6 +187,7 @@ class BestModel(_Monitor):
                 "epoch. Give each fit a file of its own."
             )
         load_weights(run.model, self.path)
+        run.state.judged = self.epoch
 
     def rewind(self) -> None:
         if math.isfinite(self.best) and not self.path.is_file():
@@ -197,4 +201,4 @@ class BestModel(_Monitor):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
-        self._digest = state.get("file")  # checkpoints written before it was known do not have it
+        self._digest = state.get("file")  # nor this

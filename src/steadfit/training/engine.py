@@ -140,6 +140,7 @@ def _validate(run: Run) -> None:
             step=len(run.history.steps),
         )
     )
+    state.judged = len(run.history.epochs) - 1
 
 
 def _switch(run: Run) -> None:

@@ -67,6 +67,11 @@ class Run:
         """Micro-batches of the present epoch."""
         return batches_of(self.train, self.plan.first_epoch + self.state.epoch)
 
+    @property
+    def judged(self) -> EpochRecord | None:
+        """What validation said of the weights with which the fit ended; None if it saw others."""
+        return None if self.state.judged < 0 else self.history.epochs[self.state.judged]
+
     def start_averaging(self) -> None:
         """Go on with averaged SGD, from the weights as they are."""
         self.state.averaging = True

@@ -26,8 +26,10 @@ from steadfit.training.history import (
 )
 from steadfit.training.run import Run
 
-_PLACE = ("epoch", "step", "batch", "tokens", "seconds", "finished", "stop_reason", "averaging")
-_ADDED = {"averaging": False}  # what checkpoints written before it was known do not have
+_PLACE = (
+    "epoch", "step", "batch", "tokens", "seconds", "finished", "stop_reason", "averaging", "judged",
+)  # fmt: skip
+_ADDED = {"averaging": False, "judged": -1}  # what checkpoints of before do not have
 
 
 def snapshot(run: Run, callbacks: Sequence[Callback]) -> Checkpoint:

@@ -84,3 +84,4 @@ class TrainState:
     finished: bool = False  # on_fit_end was called
     stop_reason: str | None = None
     averaging: bool = False  # the optimizer is averaged SGD
+    judged: int = -1  # the epoch, over all fits, that judged the weights as they are; -1: none
