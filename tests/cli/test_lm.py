@@ -14,7 +14,7 @@ import pytest
 
 from steadfit.cli.layout import AS_NAMED
 from steadfit.cli.unlabelled_texts import unlabelled
-from steadfit.files.model_folder import load_model
+from steadfit.files.model_folder import SavedModel, load_model, save_model
 from steadfit.text.subwords import SubwordTokenizer
 from steadfit.training.stages import Stage
 from tests.cli.conftest import Run, refused, reviews, write_csv
@@ -126,6 +126,20 @@ def test_an_interrupted_one_goes_on(
     ended = steadfit(*words, "--out", tmp_path / "lm")
     assert ended.status == 0, ended
     assert "goes on after step" in ended.out
+
+
+def test_a_model_never_stands_without_the_record_of_its_texts(
+    steadfit: Run, texts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(folder: Path, saved: SavedModel) -> None:
+        save_model(folder, saved)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("steadfit.recipe.language_model.save_model", stopped)
+    out = tmp_path / "lm"
+    ended = steadfit("lm", *texts, "--text", "review", "--epochs", 1, *SIZES, "--out", out)
+    assert ended.status == 130
+    assert load_model(out).details["data"]["texts"] == 80
 
 
 def test_too_little_text_is_one_line(steadfit: Run, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from steadfit.cli.checkpoints import (
@@ -20,7 +20,6 @@ from steadfit.cli.unlabelled_texts import unlabelled
 from steadfit.cli.what_was_read import what_was_read
 from steadfit.core.console import say
 from steadfit.files.model_config import FORMAT
-from steadfit.files.model_folder import load_model, save_model
 from steadfit.files.transfer import read_pretrained
 from steadfit.recipe.base import AUTO, base_for, check_sizes
 from steadfit.recipe.language_model import PIECES, train_language_model
@@ -85,10 +84,9 @@ def run_lm(
             tokenizer=kind,
             pieces=PIECES if pieces is None else pieces,
             cache=folder / "tokens",  # which goes with the checkpoints
+            # Which texts it has read belongs to a model that classifiers are made of and judged.
+            details={"data": read},
         )
-    # Which texts it has read belongs to a model that classifiers are made of and judged.
-    saved = load_model(out)
-    save_model(out, replace(saved, details={**saved.details, "data": read}))
     if checkpoints is None:
         remove_checkpoints(folder)
     say(

@@ -57,6 +57,7 @@ def train_language_model(
     pieces: int = PIECES,
     cache: Path | None = None,
     callbacks: Sequence[Callback] = (),
+    details: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Train a language model, write it to `folder`, and return its figures.
 
@@ -76,6 +77,7 @@ def train_language_model(
         pieces: subwords at most.
         cache: where token stores are kept; None is the usual place.
         callbacks: for the fit.
+        details: plain JSON values that the folder keeps beside seed, recipe and base.
 
     Raises:
         TooLittleText: fewer than ten texts, or 400 tokens.
@@ -110,8 +112,9 @@ def train_language_model(
         "seconds": round(sum(epoch.seconds for epoch in history.epochs), 1),
         "tokens_per_second": round(history.epochs[-1].tokens_per_second),
     }
-    details = {"seed": seed, "recipe": asdict(how), "base": None if base is None else str(base)}
-    saved = SavedModel(objective.model, Tokenizer.of(made.vocab), (), backwards, details, figures)
+    kept = {"seed": seed, "recipe": asdict(how), "base": None if base is None else str(base)}
+    kept |= details or {}
+    saved = SavedModel(objective.model, Tokenizer.of(made.vocab), (), backwards, kept, figures)
     save_model(folder, saved)
     return figures
 
