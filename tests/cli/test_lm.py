@@ -191,3 +191,12 @@ def test_rates_are_tried_on_texts_with_several_labels(steadfit: Run, tmp_path: P
     ended = steadfit(*words, *shlex.split(advised[0]))
     assert ended.status == 0, ended
     assert json.loads(ended.out.splitlines()[-1])["lrs"]
+
+
+@pytest.mark.parametrize(("label", "told"), [("", "none of 6 texts has a label"), ("pos", "all 6")])
+def test_rates_are_not_tried_on_fewer_than_two_labels(
+    steadfit: Run, tmp_path: Path, label: str, told: str
+) -> None:
+    rows = [{"text": row["review"], "label": label} for row in reviews(6)]
+    table = write_csv(tmp_path / "rows.csv", rows)
+    assert told in refused(steadfit("lr-find", table, "--label-separator", "|", *SIZES))

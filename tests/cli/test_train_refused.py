@@ -224,3 +224,11 @@ def test_several_labels_need_what_separates_them(train: Run) -> None:
     assert "--multi-label needs --label-separator" in message
     with pytest.raises(AssertionError, match="it began to train"):
         train(reviews(8), "--multi-label", "--label-separator", "|")
+
+
+def test_texts_that_may_have_none_need_two_labels_all_the_same(train: Run) -> None:
+    several = ("--label-separator", "|")
+    message = refused(train([{**row, "sentiment": ""} for row in reviews(8)], *several))
+    assert "none of 8 texts has a label, and a classifier needs two classes" in message
+    rows = [{**row, "sentiment": row["sentiment"].replace("neg", "")} for row in reviews(8)]
+    assert "all 4 labels are 'pos'; a classifier needs two" in refused(train(rows, *several))

@@ -99,9 +99,11 @@ def test_a_warning_names_the_columns() -> None:
         classes_of(table(LABELS))
 
 
-@pytest.mark.parametrize("labels", [["pos"] * 4, []])
-def test_one_column_with_ones_is_one_class(labels: list[str]) -> None:
-    with pytest.raises(DataError, match="All labels are of one class"):
+@pytest.mark.parametrize(
+    ("labels", "told"), [(["pos"] * 4, "All labels are of one class"), ([], "No text has a label")]
+)
+def test_one_column_with_ones_is_one_class(labels: list[str], told: str) -> None:
+    with pytest.raises(DataError, match=told):
         classes_of(table(labels))
 
 

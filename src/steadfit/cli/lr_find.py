@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from steadfit.cli.labelled_texts import Source
 from steadfit.cli.sizes import named_or_none, sizes_of
+from steadfit.cli.train_texts import classes_of
 from steadfit.core.console import say
 from steadfit.core.errors import DataError
 from steadfit.data.buckets import DocumentBatches
@@ -47,13 +48,10 @@ def run_lr_find(source: Source, trial: Trial, plot: Path | None, as_json: bool) 
     """
     if plot is not None and plot.suffix.lower() != ".png":
         raise DataError(f"{plot}: name a file that ends in .png")
-    corpus = source.read().corpus()
-    if len(corpus.classes) < 2:
-        raise DataError(
-            f"{source.path}: all documents are of the class {corpus.classes[0]!r}; two are needed"
-        )
+    given = source.read()
+    classes_of(given.labels, source.path)
     with tempfile.TemporaryDirectory(prefix="steadfit-", ignore_cleanup_errors=True) as place:
-        found = _range_test(corpus, trial, Path(place))
+        found = _range_test(given.corpus(), trial, Path(place))
     values = {"suggestion": found.suggestion, "lrs": found.lrs, "losses": found.losses}
     if plot is not None:
         save_figure(figure_of_range_test(found), plot)

@@ -65,6 +65,26 @@ def read_texts(options: Mapping[str, Any]) -> Texts:
     return Texts(train, valid, test, more)
 
 
+def classes_of(labels: Sequence[Any], where: str | Path) -> Counter[str]:
+    """Return how many texts each class has; `where` is for the error.
+
+    Raises:
+        DataError: there is one class, or no text has a label.
+    """
+    counts = _counted(labels)
+    if not counts:
+        raise DataError(
+            f"{where}: none of {len(labels):,} texts has a label, and a classifier needs two "
+            "classes; label them, or name another column by --label"
+        )
+    if len(counts) == 1:
+        raise DataError(
+            f"{where}: all {counts.total():,} labels are {next(iter(counts))!r}; a classifier "
+            "needs two classes"
+        )
+    return counts
+
+
 def report_leaks(texts: Texts) -> None:
     """Say which documents stand on two sides; duplicates in other words are found, too."""
     parts = [(texts.train, TRAIN), (texts.valid, VALID), (texts.test, TEST)]
@@ -115,11 +135,15 @@ def _read(
 
 def _classes_in(found: Labelled) -> str:
     """Return how many texts each class has, of many classes the commonest."""
-    counts = Counter(name for label in found.labels for name in names_of(label))
+    counts = _counted(found.labels)
     ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
     shown = ", ".join(f"{name!r} {count:,}" for name, count in ordered[:_SHOWN])
     more = f" and {len(counts) - _SHOWN:,} more" if len(counts) > _SHOWN else ""
     return f"; by label: {shown}{more}" if counts else ""
+
+
+def _counted(labels: Sequence[Any]) -> Counter[str]:
+    return Counter(name for label in labels for name in names_of(label))
 
 
 def _are(count: int) -> str:
@@ -127,14 +151,8 @@ def _are(count: int) -> str:
 
 
 def _check_classes(train: Labelled, options: Mapping[str, Any]) -> None:
-    counts = Counter(name for label in train.labels for name in names_of(label))
-    several = "label_separator" in options
     where = options["table"]
-    if len(counts) < 2 and not several:
-        raise DataError(
-            f"{where}: all {len(train.labels):,} labels are {next(iter(counts))!r}; a classifier "
-            "needs two classes"
-        )
+    counts = classes_of(train.labels, where)
     if rare := sorted(name for name, count in counts.items() if count < FEWEST):
         raise DataError(
             f"{where}: {len(train.labels):,} labelled texts, and only one each of "

@@ -197,8 +197,10 @@ def _of_table(labels: Any) -> Classes:
 
 
 def _check_two(different: list[Any]) -> None:
-    if len(different) < 2:
-        only = shown(different[0]) if different else "none"
+    if not different:
+        raise DataError("No text has a label; a classifier needs two classes.")
+    if len(different) == 1:
+        only = shown(different[0])
         raise DataError(f"All labels are of one class ({only}); a classifier needs two classes.")
 
 
