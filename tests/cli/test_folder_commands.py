@@ -51,6 +51,18 @@ def test_info_of_a_network_alone(steadfit: Run, model: Path) -> None:
     assert found["format"].startswith("steadfit-model ")
 
 
+def test_info_of_a_damaged_network_is_one_line(steadfit: Run, model: Path, tmp_path: Path) -> None:
+    network = Path(shutil.copytree(model / "forward", tmp_path / "network"))
+    (network / "metrics.json").write_text('{"accuracy": 0.9')
+    assert "metrics.json is not a JSON file" in refused(steadfit("info", network))
+    (network / "metrics.json").write_text('{"accuracy": 0.9}')
+    assert "metrics.json was altered" in refused(steadfit("info", network))
+    config = json.loads((network / "config.json").read_text())
+    del config["model"]
+    (network / "config.json").write_text(json.dumps(config))
+    assert "model is missing" in refused(steadfit("info", network))
+
+
 def test_layers_count_every_weight_once(steadfit: Run, model: Path) -> None:
     (network,) = load_ensemble(model).networks
     rows = layer_rows(network)

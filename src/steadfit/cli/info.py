@@ -10,7 +10,8 @@ from typing import Any
 from steadfit.cli.model_folder import fingerprint, megabytes, named_folder, size_on_disk
 from steadfit.core.console import say
 from steadfit.core.errors import FileFormatError
-from steadfit.files.model_config import read_config
+from steadfit.files.model_config import checked_sizes, read_config
+from steadfit.files.model_folder import read_metrics
 from steadfit.files.pretrained import installed_models
 from steadfit.inference.ensemble_folder import is_ensemble, read_ensemble_config
 from steadfit.text.tokenizer import Tokenizer
@@ -67,25 +68,26 @@ def _of_classifier(folder: Path) -> dict[str, Any]:
 
 def _of_network(folder: Path) -> dict[str, Any]:
     config = read_config(folder / "config.json")
-    metrics = folder / "metrics.json"
     facts = {
         "kind": config["kind"],
         "classes": config.get("classes"),
         "format": f"{config['format']} {config['format_version']}",
         **_network(folder),
-        "figures": json.loads(metrics.read_text(encoding="utf-8")) if metrics.is_file() else None,
+        "figures": read_metrics(folder, config),
         **{name: config[name] for name in _OF_A_NETWORK if name in config},
     }
     return {name: value for name, value in facts.items() if value not in (None, {}, [])}
 
 
 def _network(folder: Path) -> dict[str, Any]:
-    config = read_config(folder / "config.json")
+    file = folder / "config.json"
+    config = read_config(file)
+    sizes = checked_sizes(config, file)
     tokenizer = Tokenizer.load(folder / "tokenizer.json")
     return {
         "reads": "backwards" if config.get("backwards") else "forwards",
         "numbers": config.get("numbers", "float32"),
-        **{name: config["model"][name] for name in _SIZES},
+        **{name: getattr(sizes, name) for name in _SIZES},
         "tokenizer": tokenizer.fingerprint[:16],
     }
 

@@ -170,8 +170,23 @@ def load_model(folder: str | Path, kind: Kind | None = None) -> SavedModel:
         tuple(config.get("classes", ())),
         config.get("backwards", False),
         {name: value for name, value in config.items() if name not in _OURS},
-        _read_metrics(folder / "metrics.json", config),
+        read_metrics(folder, config),
     )
+
+
+def read_metrics(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures of a model folder of this configuration; none if there is no file of them.
+
+    Raises:
+        FileFormatError: the file is none of JSON, or was altered.
+    """
+    file = folder / "metrics.json"
+    if not file.exists():
+        return {}
+    metrics = read_json(file, ADVICE)
+    if config["format_version"] > 1 and checksum(metrics) != config.get("metrics_checksum"):
+        raise FileFormatError(f"{file} was altered: its checksum is another. {ADVICE}")
+    return metrics
 
 
 def _instead(folder: Path) -> str:
@@ -184,15 +199,6 @@ def _instead(folder: Path) -> str:
         "they make up a classifier of the recipe, read that as a whole with "
         "TextClassifier.from_pretrained or load_ensemble."
     )
-
-
-def _read_metrics(file: Path, config: Mapping[str, Any]) -> dict[str, Any]:
-    if not file.exists():
-        return {}
-    metrics = read_json(file, ADVICE)
-    if config["format_version"] > 1 and checksum(metrics) != config.get("metrics_checksum"):
-        raise FileFormatError(f"{file} was altered: its checksum is another. {ADVICE}")
-    return metrics
 
 
 def _read_model(config: Mapping[str, Any], sizes: AWDLSTMConfig, weights: Path) -> Model:
