@@ -13,6 +13,10 @@ from sklearn.exceptions import NotFittedError
 
 from steadfit.core.errors import DataError
 from steadfit.estimator.text_classifier import TextClassifier
+from steadfit.files.model_folder import load_model
+from steadfit.recipe.language_model import train_language_model
+from steadfit.recipe.settings import LanguageModelSettings
+from steadfit.text.corpus import Corpus
 from steadfit.training import engine
 from tests.estimator.made_up import sentences, tiny
 
@@ -202,6 +206,21 @@ def test_subwords_are_those_of_the_texts() -> None:
     vocab = model.ensemble_.networks[0].tokenizer.vocab
     assert type(vocab).__name__ == "Pieces"
     assert model.predict_proba(["nothing of this was ever read: 映画"]).shape == (1, 2)
+
+
+@pytest.mark.parametrize("language_model", [True, False])
+@pytest.mark.parametrize("settings", [{}, {"tokenizer": "subwords"}])
+def test_subwords_of_a_pretrained_model_are_taken(
+    language_model: bool, settings: dict[str, str], tmp_path: Path
+) -> None:
+    pytest.importorskip("tokenizers")
+    how, sizes = LanguageModelSettings(epochs=1), {"emb_sz": 6, "n_hid": 8, "n_layers": 2}
+    texts, base = Corpus(TEXTS), tmp_path / "base"
+    train_language_model(texts, how, base, sizes=sizes, tokenizer="subwords", pieces=300)
+    vocab = load_model(base).tokenizer.vocab
+    given = {"pretrained": base, "language_model": language_model, "sizes": None, **settings}
+    model = tiny(blend=None, **given).fit(TEXTS, LABELS)
+    assert model.ensemble_.networks[0].tokenizer.vocab == vocab
 
 
 @pytest.mark.parametrize("texts", [TEXTS[:3], ["", "", *TEXTS[:3]], TEXTS[:60]])

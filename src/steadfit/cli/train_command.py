@@ -72,7 +72,9 @@ def train(
     backwards: Annotated[
         str | None, _choice("Read texts from their end: no, yes, or both ways, averaged.", "no")
     ] = None,
-    tokenizer: Annotated[str | None, _choice("words or subwords.", "words")] = None,
+    tokenizer: Annotated[
+        str | None, _choice("words or subwords.", "words, or the base's subwords")
+    ] = None,
     vocab_size: Annotated[
         int | None, _choice("Words or pieces at most.", "the recipe's", min=10)
     ] = None,

@@ -45,7 +45,8 @@ class TextClassifier(Trained):
             model folder, or None to start from nothing.
         language_model: train it on the texts; without, the pretrained one is taken as it is.
         backwards: read texts from their end; "both" averages two networks.
-        tokenizer: "words", or "subwords" for languages without spaces or with long words.
+        tokenizer: "words", or "subwords" for languages without spaces or with long words; a
+            pretrained model of subwords brings its own.
         vocab_size: of what is counted, at most.
         schedule: "gradual" unfreezes layer by layer, "one-cycle" trains the head and then all.
         lr, lm_lr: largest rates of the classifier's head and of the language model; "find" runs a

@@ -37,7 +37,7 @@ class Recipe:
         self_training: share of the texts without labels that NBSVM learns from too, those of whose
             labels it and the networks are surest (see `steadfit.recipe.self_training`); 0 is none.
         seed: of everything that is drawn.
-        tokenizer: "words" or "subwords".
+        tokenizer: "words" or "subwords"; a base of subwords brings its own.
         pieces: subwords at most.
         max_vocab: words at most, where the labelled texts alone make the vocabulary.
         class_weight: how much a class counts in training: "balanced", numbers by class, or None.

@@ -21,7 +21,7 @@ from steadfit.models.language_model import LanguageModel
 from steadfit.recipe.rates import found_rate
 from steadfit.recipe.settings import FIND, LanguageModelSettings
 from steadfit.text.corpus import TRAIN, VALID, Corpus
-from steadfit.text.tokenizer import SUBWORDS, WORDS, Tokenizer
+from steadfit.text.tokenizer import SUBWORDS, WORDS, Tokenizer, tokenizer_kind
 from steadfit.text.vocab import Vocab
 from steadfit.training.devices import generator_on
 from steadfit.training.engine import fit
@@ -73,7 +73,7 @@ def train_language_model(
         backwards: read each document from its end.
         seed: of weights, masks and order.
         checkpoints: a folder for what is needed to go on.
-        tokenizer: "words" or "subwords"; subwords are those of `base` where there is one.
+        tokenizer: "words" or "subwords"; where `base` is of subwords its own are taken.
         pieces: subwords at most.
         cache: where token stores are kept; None is the usual place.
         callbacks: for the fit.
@@ -149,13 +149,15 @@ def prepare_language_model(
     if texts.split is None:
         texts = texts.split_randomly(max(how.held_out, 1 / len(texts)), seed)
     start = None if base is None else read_pretrained(base, backwards)
-    known = start is not None and tokenizer == SUBWORDS
+    given = None if start is None else start.saved.tokenizer.vocab
+    if SUBWORDS not in (tokenizer, tokenizer_kind(None, given)):
+        given = None  # words are counted anew, and matched by their text
     store, vocab = prepare_tokens(
         texts,
-        vocab=start.saved.tokenizer.vocab if start is not None and known else None,
+        vocab=given,
         max_vocab=how.max_vocab,
         min_freq=how.min_freq,
-        tokenizer=tokenizer,
+        tokenizer=None if tokenizer == WORDS else tokenizer,
         vocab_size=pieces,
         cache=cache,
     )
