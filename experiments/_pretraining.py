@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments._glove import fill_from_glove
+from experiments._runs import stamp
 from steadfit.data.lm_stream import LanguageModelStream
 from steadfit.data.prepare import prepare_tokens
 from steadfit.files.compact import Numbers
@@ -125,7 +126,8 @@ def pretrain(
         "tokens_per_second": round(history.epochs[-1].tokens_per_second),
         **judged(model, tokenizer, texts.part(VALID).texts, how.backwards),
     }
-    saved = SavedModel(model, tokenizer, (), how.backwards, {"recipe": how.settings()}, figures)
+    details = {"recipe": how.settings(), **stamp()}
+    saved = SavedModel(model, tokenizer, (), how.backwards, details, figures)
     save_model(folder, saved, numbers=how.numbers)
     return {**figures, "megabytes": megabytes(folder)}
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments._runs import ROOT
+from experiments._runs import ROOT, stamp
 from steadfit.core.atomic import write_json
-from steadfit.report.provenance import commit_of, provenance
 
 RESULTS = ROOT / "results" / "experiments"
+UNKNOWN = "unknown"  # of runs that were kept before they kept it
 
 
 @dataclass(frozen=True)
@@ -63,26 +63,43 @@ class Found:
 
 
 def write(name: str, found: Found, options: Options, folder: Path) -> list[Path]:
-    """Write `folder`/NAME.json and the experiment's figures; return their paths."""
+    """Write `folder`/NAME.json and the experiment's figures; return their paths.
+
+    `commit` and `made_on` are those of the runs, which may have been kept long before: a list where
+    they differ, and then each run says its own. `written_at` is the commit of the table.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     seconds = sum(run.get("seconds", 0.0) for run in found.runs)
+    made_on, runs = _of_runs(found.runs, "made_on"), found.runs
+    if not isinstance(made_on, list):
+        runs = [{k: v for k, v in run.items() if k != "made_on"} for run in runs]
     write_json(
         path,
         {
             "experiment": name,
             "command": " ".join(["python -m experiments", name, *options.words]),
-            "commit": commit_of(ROOT, "src", "experiments"),
+            "commit": _of_runs(found.runs, "commit"),
+            "written_at": stamp()["commit"],
             "core_seconds": round(seconds),
             "conditions": {"quick": options.quick, **found.conditions},
             "figures": found.figures,
-            "runs": found.runs,
-            "made_on": provenance(),
+            "runs": runs,
+            "made_on": made_on,
         },
     )
     table = folder / f"{name}.md"
     table.write_text("\n".join(found.table) + "\n", encoding="utf-8")
     return [path, table, *(found.draw(folder) if found.draw else [])]
+
+
+def _of_runs(runs: Sequence[dict[str, Any]], name: str) -> Any:
+    """Return what all runs have under a name; where they differ, a list of what there is."""
+    different: list[Any] = []
+    for run in runs:
+        if (value := run.get(name) or UNKNOWN) not in different:
+            different.append(value)
+    return different[0] if len(different) == 1 else different
 
 
 def mean_and_spread(values: Sequence[float]) -> dict[str, float]:

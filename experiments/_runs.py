@@ -1,7 +1,8 @@
 """Trainings that are kept one by one, so that an experiment goes on where it was stopped.
 
 A run is a function of this project, by its path, and the plain JSON values it is called with. Its
-figures are kept under a hash of both; a run that is there is not trained again.
+figures are kept under a hash of both, with the commit, versions and hardware it was made by; a run
+that is there is not trained again.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from steadfit.core.atomic import write_json
+from steadfit.report.provenance import commit_of, provenance
 
 ROOT = Path(__file__).parents[1]
 HOME = ROOT / ".cache" / "experiments"
@@ -77,6 +80,16 @@ def run_all(
     return [one for one in found if one is not None]
 
 
+def stamp() -> dict[str, Any]:
+    """Return at which commit, and on what, this process trains; `made_on` as `provenance`."""
+    return {"commit": _commit(), "made_on": provenance()}
+
+
+@cache  # what is committed while a process trains is none of what it trains by
+def _commit() -> str | None:
+    return commit_of(ROOT, "src", "experiments")
+
+
 def _finished(runs: Sequence[Run], jobs: int, threads: int) -> Iterator[Run]:
     if jobs == 1:
         for run in runs:
@@ -99,9 +112,10 @@ def _work(run: Run, file: Path, threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
+    made = stamp()
     module, _, function = run.work.partition(":")
     began = time.perf_counter()
     figures = getattr(importlib.import_module(module), function)(**run.settings)
     seconds = round(time.perf_counter() - began, 1)
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_json(file, {**run.settings, **figures, "seconds": seconds})
+    write_json(file, {**run.settings, **figures, "seconds": seconds, **made})

@@ -33,6 +33,8 @@ BACKWARD = replace(FULL, backwards=True, epochs=1, sampled=True, start="base-en"
 SHIPPED = 23_500  # tokens: with them the folder is just below 25 MB
 QUICK = {"vocab": 2_000, "emb_sz": 16, "n_hid": 32, "n_layers": 2, "epochs": 1, "words": 20_000}
 QUICK["start"] = None
+_STAMP = ("commit", "made_on")
+_NO_FIGURES = ("text", "how", "folder", *_STAMP)
 
 
 def run(options: Options) -> Found:
@@ -51,7 +53,8 @@ def run(options: Options) -> Found:
         figures[name] = _figures(one)
         if not options.quick:
             figures[name] |= ship(Path(one["folder"]), one["text"], PACKAGE / name)
-    return Found(figures, done, _table({name: figures[name] for name in recipes}))
+    runs = [*done, *(stamp_of(name) for name in recipes if name not in missing)]
+    return Found(figures, runs, _table({name: figures[name] for name in recipes}))
 
 
 def shipped(direction: str, how: Pretraining) -> dict[str, Any] | None:
@@ -63,6 +66,12 @@ def shipped(direction: str, how: Pretraining) -> dict[str, Any] | None:
             metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text("utf-8"))
             return {**metrics, "megabytes": megabytes(folder)}
     return None
+
+
+def stamp_of(direction: str) -> dict[str, Any]:
+    """Return at which commit and on what a model in the package was trained, where it says so."""
+    config = json.loads((PACKAGE / direction / "config.json").read_text(encoding="utf-8"))
+    return {"direction": direction, **{name: config[name] for name in _STAMP if name in config}}
 
 
 def ship(trained: Path, text: str, folder: Path) -> dict[str, Any]:
@@ -117,7 +126,7 @@ def beside(text: str) -> tuple[Path, Path]:
 
 
 def _figures(one: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in one.items() if name not in ("text", "how", "folder")}
+    return {name: value for name, value in one.items() if name not in _NO_FIGURES}
 
 
 def _table(figures: dict[str, Any]) -> list[str]:

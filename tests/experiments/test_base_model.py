@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import lzma
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from experiments import _runs, base_model
 from experiments._general_text import corpus, documents
 from experiments._pretraining import Pretraining, _bits_per_byte, pretrain, trimmed
+from experiments._report import Options, write
+from steadfit.core.atomic import write_json
 from steadfit.core.errors import DataError
 from steadfit.files.model_folder import load_model
 from steadfit.models.language_model import LanguageModel
+from steadfit.report.provenance import provenance
 from steadfit.text.tokenizer import Tokenizer
 from steadfit.text.vocab import Vocab
 
@@ -67,7 +73,30 @@ def test_a_model_is_trained_from_its_own_text_and_kept_with_its_direction(
     found = pretrain(how, corpus(train, valid), tmp_path / "model", tmp_path / "checkpoints")
     assert found["perplexity"] < 6  # of five tokens and the beginning of a document
     assert found["bits_per_byte"] < 2
-    assert load_model(tmp_path / "model").backwards == backwards
+    saved = load_model(tmp_path / "model")
+    assert saved.backwards == backwards
+    assert saved.details["commit"] == _runs.stamp()["commit"]
+    assert saved.details["made_on"] == provenance()
+
+
+def test_a_model_in_the_package_says_by_what_it_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base_model, "PACKAGE", tmp_path)
+    names = ("parameters", "perplexity", "bits_per_byte", "tokens_per_second", "training_seconds")
+    recipes = {"forward": base_model.FULL, "backward": base_model.BACKWARD}
+    for direction, how in recipes.items():
+        config: dict[str, Any] = {"recipe": how.settings()}
+        if direction == "backward":
+            config |= {"commit": "abc", "made_on": {"hardware": {"processor": "this"}}}
+        write_json(tmp_path / direction / "config.json", config)
+        write_json(tmp_path / direction / "metrics.json", dict.fromkeys(names, 1))
+    found = base_model.run(Options())
+    (path, _) = write("base-model", found, Options(), tmp_path / "out")
+    written = json.loads(path.read_text())
+    assert written["commit"] == ["unknown", "abc"]
+    assert written["made_on"] == ["unknown", {"hardware": {"processor": "this"}}]
+    assert [run["direction"] for run in written["runs"]] == ["forward", "backward"]
 
 
 def test_a_model_without_its_rarest_words_scores_the_others_as_before(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_a_second_call_trains_nothing_and_finds_the_same(
     assert kept["command"] == f"python -m experiments {name} --quick"
     assert kept["conditions"]["quick"] is True
     assert len(kept["runs"]) == len({run.file for run in trained})
-    assert {"commit", "core_seconds", "made_on"} <= kept.keys()
+    assert {"commit", "written_at", "core_seconds", "made_on"} <= kept.keys()
     assert (tmp_path / "out" / f"{name}.md").read_text().count("|") > 10
     trained.clear()
     assert call(name) == found
@@ -95,6 +95,32 @@ def test_notebook_sets_each_stage_beside_its_stabilized_one_and_the_linear_model
         assert all(0 <= one["mean"] <= 1 for one in stage["accuracy"].values())
         assert 0 <= stage["stabilizer_against_none"][0]["p_value"] <= 1
         assert set(stage["stabilizer_against"]) == set(found["baselines"])
+
+
+def test_a_table_says_by_what_its_runs_were_made_not_by_what_it_was_written(
+    call: Command, home: Path, tmp_path: Path
+) -> None:
+    def written() -> dict[str, Any]:
+        call("sweep")
+        return json.loads((tmp_path / "out" / "sweep.json").read_text())
+
+    call("sweep")
+    kept = sorted(home.rglob("*.json"))
+    elsewhere = {"hardware": {"processor": "another"}}
+    for file in kept:
+        run = json.loads(file.read_text())
+        file.write_text(json.dumps({**run, "commit": "abc", "made_on": elsewhere}))
+    found = written()
+    assert (found["commit"], found["made_on"]) == ("abc", elsewhere)
+    assert found["written_at"] == _runs.stamp()["commit"] != "abc"
+    assert all("made_on" not in run for run in found["runs"])
+    run = json.loads(kept[0].read_text())
+    kept[0].write_text(json.dumps({k: v for k, v in run.items() if k not in ("commit", "made_on")}))
+    found = written()  # with one that was kept before runs kept that
+    assert sorted(found["commit"]) == ["abc", "unknown"]
+    assert elsewhere in found["made_on"]
+    assert "unknown" in found["made_on"]
+    assert [run.get("made_on") for run in found["runs"]].count(elsewhere) == len(kept) - 1
 
 
 def test_fresh_trains_again(call: Command, home: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from experiments import _runs
 from experiments._runs import Run, run_all
+from steadfit.report.provenance import provenance
 
 WORK = """
 import time
@@ -88,8 +89,13 @@ def test_other_settings_are_another_run(work: list[Run]) -> None:
     assert len({run.file for run in others}) == 6
 
 
-def test_what_is_kept_is_plain_json(work: list[Run], home: Path) -> None:
+def test_what_is_kept_is_plain_json_and_says_by_what_it_was_made(
+    work: list[Run], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_runs, "_commit", lambda: "abc")
     run_all(work[:1], jobs=1)
     kept = json.loads(work[0].file.read_text())
     assert kept.pop("seconds") >= 0
+    assert kept.pop("commit") == "abc"
+    assert kept.pop("made_on") == provenance()
     assert kept == {**work[0].settings, "squared": 0}
