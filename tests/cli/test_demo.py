@@ -146,9 +146,11 @@ def test_the_mixture_is_half_nbsvm_and_half_the_network_at_the_usual_temperature
 
 
 def test_without_the_base_model_the_demo_says_so_and_starts_from_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(demo, "own_commit", lambda: "abc")
     results = demo.run_demo(quick=True, as_json=False, out=tmp_path / "out", seed=1)
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["commit"] == "abc"
     assert [run["name"] for run in results["runs"]] == [
         "no pretraining",
         "own language model",

@@ -23,7 +23,7 @@ from steadfit.report.figures import (
     figure_of_range_test,
     save_figure,
 )
-from steadfit.report.provenance import provenance
+from steadfit.report.provenance import own_commit, provenance
 from steadfit.report.tables import Column, print_table
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.text.datasets import URLs, untar_data
@@ -47,7 +47,7 @@ def run_demo(
     Returns:
         What `--json` prints as the last line.
     """
-    began = time.perf_counter()
+    began, commit = time.perf_counter(), own_commit()
     _require_folder("--out", out)
     if checkpoint_dir is not None:
         _require_folder("--checkpoint-dir", checkpoint_dir)
@@ -95,7 +95,8 @@ def run_demo(
         "model_dir": str(model_dir),
         "figures": [str(figure) for figure in figures],
     }
-    write_json(out / "results.json", {**results, "seed": seed, "quick": quick, **provenance()})
+    made = {"seed": seed, "quick": quick, "commit": commit, **provenance()}
+    write_json(out / "results.json", {**results, **made})
     _show(baseline, mixture, size, results)
     _classify_sentences(model_dir)
     if as_json:

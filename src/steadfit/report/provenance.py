@@ -47,6 +47,13 @@ def commit_of(checkout: Path, *folders: str) -> str | None:
     return f"{commit} with changes" if changed else commit
 
 
+def own_commit() -> str | None:
+    """Return the commit of the checkout that this library runs from; None where it is installed."""
+    root = Path(__file__).parents[3]
+    # Without this an environment below somebody's own repository would be named by that one.
+    return commit_of(root, "src") if (root / ".git").exists() else None
+
+
 def _processor() -> str:
     file = Path("/proc/cpuinfo")
     if file.is_file():
