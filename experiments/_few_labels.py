@@ -3,8 +3,8 @@
 The draws are those of `python -m benchmarks accuracy`, of the split on which its settings are
 chosen. The language model that networks begin with has read all training reviews, with sampled
 softmax, and is the same for every lever. It has read the judging reviews too, without their labels;
-nothing here has read a test review. Networks are trained as the recipe trains them and read in
-int8, to save time.
+nothing here has read a test review. It is the benchmark's, and `--fresh` leaves it alone. Networks
+are trained as the recipe trains them and read in int8, to save time.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,10 +75,10 @@ def learn(
     one = draw(split, labels, number)
     texts = one.unlabelled[: 200 if quick else None]
     begun = Encoder(None, {}) if quick else encoder(every.train.texts, recipe, False)
-    named = f"{labels}-{number}-{passes}-{label_smoothing:g}-{averaged}-{unlabelled}-{quick}"
+    folder = folder_of(labels, number, passes, label_smoothing, averaged, unlabelled, quick=quick)
     corpus = Corpus(one.labelled.texts, one.labelled.labels)
     corpus = hold_out(corpus, recipe.held_out, recipe.seed)
-    networks = Networks(recipe, [begun], corpus.classes, Work(HOME / "few-labels" / named))
+    networks = Networks(recipe, [begun], corpus.classes, Work(folder))
     if unlabelled is not None:
         networks = replace(networks, learn=partial(train_beside, unlabelled, texts))
     first = networks.train(corpus, None, HELD_OUT)
@@ -91,6 +92,23 @@ def learn(
         if pseudo_labels:
             found["assumed"] = ensemble.details["assumed"]
     return found
+
+
+def folder_of(
+    labels: int,
+    number: int,
+    passes: int = 1,
+    label_smoothing: float = 0.0,
+    averaged: bool = False,
+    unlabelled: str | None = None,
+    pseudo_labels: int = 0,
+    quick: bool = False,
+) -> Path:
+    """Return where `learn` works, by its arguments; a first network is the same with and without
+    pseudo-labels, and so is its folder.
+    """
+    named = f"{labels}-{number}-{passes}-{label_smoothing:g}-{averaged}-{unlabelled}-{quick}"
+    return HOME / "few-labels" / named
 
 
 def _taught(

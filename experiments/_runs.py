@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import json
 import multiprocessing
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -21,7 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from steadfit.core.atomic import write_json
+from steadfit.core.errors import TrainingError
+from steadfit.core.lock import process_lock_or
 from steadfit.report.provenance import commit_of, provenance
+from steadfit.training.stages import LOCK
 
 ROOT = Path(__file__).parents[1]
 HOME = ROOT / ".cache" / "experiments"
@@ -34,10 +38,12 @@ class Run:
     Attributes:
         work: `module:function`, which returns plain JSON values.
         settings: what it is called with.
+        checkpoints: a folder that the work goes on from, if it does; no part of its name.
     """
 
     work: str
     settings: Mapping[str, Any]
+    checkpoints: Path | None = None
 
     @property
     def file(self) -> Path:
@@ -52,6 +58,23 @@ class Run:
             return json.loads(self.file.read_text(encoding="utf-8"))
         return None
 
+    def forget(self) -> None:
+        """Delete what the work would go on from.
+
+        Raises:
+            TrainingError: another program is training with it.
+        """
+        if self.checkpoints is None or not self.checkpoints.exists():
+            return
+        busy = TrainingError(
+            f"{self.checkpoints} is in use: another program is training with it just now. Wait "
+            "until it is done, or stop it."
+        )
+        for lock in self.checkpoints.rglob(LOCK):
+            with process_lock_or(busy, lock):
+                pass
+        shutil.rmtree(self.checkpoints)
+
 
 def run_all(
     runs: Sequence[Run], jobs: int, fresh: bool = False, threads: int = 1
@@ -61,11 +84,17 @@ def run_all(
     Args:
         runs: the trainings.
         jobs: how many at a time, each in a process of its own.
-        fresh: train them all again.
+        fresh: train them all again, from their first steps.
         threads: of each.
+
+    Raises:
+        TrainingError: fresh ones, and another program is training one of them.
     """
     missing = list(dict.fromkeys(r.file for r in runs if fresh or r.figures() is None))
     by_file = {run.file: run for run in runs}
+    if fresh:
+        for run in by_file.values():
+            run.forget()
     if len(missing) < len(by_file):
         print(f"{len(by_file) - len(missing)} of {len(by_file)} runs were done before", flush=True)
     began = time.perf_counter()

@@ -19,7 +19,7 @@ from typing import Any
 from experiments._general_text import corpus, documents
 from experiments._pretraining import Pretraining, judged, megabytes, pretrain, trimmed
 from experiments._report import Found, Options
-from experiments._runs import HOME, ROOT, Run, run_all
+from experiments._runs import ROOT, Run, run_all
 from steadfit.core.errors import DataError
 from steadfit.files.model_folder import load_model, save_model
 from steadfit.files.pretrained import DIRECTIONS
@@ -90,22 +90,16 @@ def training(options: Options, how: Pretraining) -> Run:
     """Return the training of a model on the text the options name, tiny if they say quick."""
     if options.quick:
         how = replace(how, **QUICK)
-    settings = {"text": str(options.text or TEXT), "how": how.settings()}
-    return Run("experiments.base_model:one", settings)
+    return _run(str(options.text or TEXT), how.settings())
 
 
 def one(text: str, how: dict[str, Any]) -> dict[str, Any]:
     """Train one model, in one direction; it goes on where it was stopped."""
     recipe = Pretraining(**how)
     train, valid = beside(text)
-    key = Run("experiments.base_model:one", {"text": text, "how": how}).file.stem
-    folder = HOME / "base_model" / f"{key}-model"
-    figures = pretrain(
-        recipe,
-        corpus(train, valid, recipe.words),
-        folder,
-        folder.with_name(f"{key}-checkpoints"),
-    )
+    run = _run(text, how)
+    folder = _beside(run.file, "model")
+    figures = pretrain(recipe, corpus(train, valid, recipe.words), folder, run.checkpoints)
     return {**figures, "folder": str(folder)}
 
 
@@ -123,6 +117,15 @@ def beside(text: str) -> tuple[Path, Path]:
             "known. Call them, for example, my.train.txt and my.valid.txt."
         )
     return train, valid
+
+
+def _run(text: str, how: dict[str, Any]) -> Run:
+    run = Run("experiments.base_model:one", {"text": text, "how": how})
+    return replace(run, checkpoints=_beside(run.file, "checkpoints"))
+
+
+def _beside(file: Path, what: str) -> Path:
+    return file.with_name(f"{file.stem}-{what}")
 
 
 def _figures(one: dict[str, Any]) -> dict[str, Any]:

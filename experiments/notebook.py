@@ -55,7 +55,8 @@ def run(options: Options) -> Found:
     """Train the encoder, the baselines, and both arms for every seed; compare row by row."""
     seeds = options.seeds if options.seeds is not None else 1 if options.quick else SEEDS
     size = asdict(QUICK_SIZE if options.quick else FULL)
-    encoder = Run("experiments.notebook:encoder", {"size": size})
+    checkpoints = _checkpoints(NotebookSize(**size))
+    encoder = Run("experiments.notebook:encoder", {"size": size}, checkpoints)
     baselines = [Run("experiments.notebook:baseline", {"name": n, "size": size}) for n in BASELINES]
     learned = run_all([encoder, *baselines], options.jobs, options.fresh)
     runs = [
@@ -84,8 +85,7 @@ def encoder(size: dict[str, Any]) -> dict[str, Any]:
     """Train the language model that all classifiers begin with; it goes on where it was stopped."""
     sizes = NotebookSize(**size)
     texts = language_model_corpus(_reviews(), sizes, seed=0)
-    folder = _encoder_folder(sizes)
-    made = train_language_model(texts, sizes, 0, folder, folder.with_name("encoder-checkpoints"))
+    made = train_language_model(texts, sizes, 0, _encoder_folder(sizes), _checkpoints(sizes))
     return {"perplexity": round(made.perplexity, 2), "tokens_per_second": made.tokens_per_second}
 
 
@@ -124,6 +124,10 @@ def _reviews() -> Corpus:
 
 def _encoder_folder(size: NotebookSize) -> Path:
     return HOME / "notebook" / f"encoder-{size.lm_reviews}-{size.emb_sz}-{size.n_hid}" / "encoder"
+
+
+def _checkpoints(size: NotebookSize) -> Path:
+    return _encoder_folder(size).with_name("encoder-checkpoints")
 
 
 def _bits(right: list[bool]) -> str:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from experiments import __main__ as command
-from experiments import _few_labels, _runs, base_model, char_lm, horizon, notebook, sweep
+from experiments import _few_labels, _runs, char_lm, horizon, notebook, sweep
 from experiments._characters import Characters
 from experiments._stages import NotebookSize
 
@@ -34,7 +34,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep runs, and name texts, as from the project's own folder."""
     monkeypatch.chdir(_runs.ROOT)
     folder = tmp_path / "home"
-    for module in (_runs, base_model, notebook, _few_labels):
+    for module in (_runs, notebook, _few_labels):
         monkeypatch.setattr(module, "HOME", folder)
     return folder
 

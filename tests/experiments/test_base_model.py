@@ -15,6 +15,7 @@ from experiments import _runs, base_model
 from experiments._general_text import corpus, documents
 from experiments._pretraining import Pretraining, _bits_per_byte, pretrain, trimmed
 from experiments._report import Options, write
+from experiments._runs import run_all
 from steadfit.core.atomic import write_json
 from steadfit.core.errors import DataError
 from steadfit.files.model_folder import load_model
@@ -77,6 +78,22 @@ def test_a_model_is_trained_from_its_own_text_and_kept_with_its_direction(
     assert saved.backwards == backwards
     assert saved.details["commit"] == _runs.stamp()["commit"]
     assert saved.details["made_on"] == provenance()
+
+
+def test_a_fresh_model_does_not_take_old_weights_back(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for side in ("train", "valid"):
+        (tmp_path / f"{side}.txt").write_text("a b a b a b c.\n\n" * 60, encoding="utf-8")
+    how = Pretraining(vocab=50, emb_sz=8, n_hid=8, n_layers=2, epochs=1, rows=4, bptt=10)
+    options = Options(text=tmp_path / "train.txt")
+    run = base_model.training(options, how)
+    for fresh in (False, True):
+        run_all([run], 1, fresh)
+        assert "is not run again" not in capsys.readouterr().out
+    run.file.unlink()
+    run_all([run], 1)
+    assert "is not run again" in capsys.readouterr().out
 
 
 def test_a_model_in_the_package_says_by_what_it_was_made(

@@ -11,6 +11,7 @@ import pytest
 from experiments import __main__ as command
 from experiments import _runs, char_lm
 from experiments._report import Options
+from steadfit.training.stages import Stage, Stages
 from tests.experiments.conftest import Command
 
 pytestmark = pytest.mark.usefixtures("tiny")
@@ -131,6 +132,30 @@ def test_fresh_trains_again(call: Command, home: Path) -> None:
     spoilt = call("sweep")
     assert call("sweep", "--fresh")["best"]["valid_bpc"] < spoilt["best"]["valid_bpc"] - 5
     assert sorted(home.rglob("*.json")) == sorted(kept)
+
+
+@pytest.mark.parametrize("name", ["notebook", "pseudo-labels"])
+def test_fresh_begins_at_the_first_step_where_checkpoints_stand(
+    name: str, call: Command, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    finished: list[Path] = []
+    open_stage = Stages.open
+
+    def seen(stages: Stages, *arguments: Any) -> Stage:
+        stage = open_stage(stages, *arguments)
+        opened.append(stage.folder)
+        if not stage.is_new:
+            finished.append(stage.folder)
+        return stage
+
+    monkeypatch.setattr(Stages, "open", seen)
+    call(name)
+    trained = list(opened)
+    assert trained
+    call(name, "--fresh")
+    assert opened == trained * 2
+    assert not finished
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,17 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from experiments import _runs
 from experiments._runs import Run, run_all
+from steadfit.core.errors import TrainingError
+from steadfit.core.lock import process_lock_or
 from steadfit.report.provenance import provenance
+from steadfit.training.stages import LOCK
 
 WORK = """
 import time
@@ -80,6 +84,26 @@ def test_figures_come_in_the_order_of_the_runs_with_their_settings(
     assert [(one["n"], one["squared"]) for one in found] == [(2, 4), (1, 1), (2, 4), (3, 9)]
     assert (tmp_path / "trained").read_text().split() == ["3", "1", "2"]
     assert all(one["seconds"] >= 0 for one in found)
+
+
+def test_fresh_runs_go_on_from_nothing_and_others_from_what_they_left(
+    work: list[Run], home: Path, tmp_path: Path
+) -> None:
+    left = tmp_path / "left"
+    run = replace(work[0], checkpoints=left)
+    assert run.file == work[0].file
+    (left / "stage-0000").mkdir(parents=True)
+    run_all([run], jobs=1)
+    assert left.exists()
+    with (
+        process_lock_or(AssertionError(), left / "stage-0000" / LOCK),
+        pytest.raises(TrainingError, match="another program is training with it"),
+    ):
+        run_all([run], jobs=1, fresh=True)
+    assert left.exists()
+    run_all([run], jobs=1, fresh=True)
+    assert not left.exists()
+    assert (tmp_path / "trained").read_text().split() == ["0", "0"]
 
 
 def test_other_settings_are_another_run(work: list[Run]) -> None:

@@ -21,6 +21,7 @@ from steadfit.training.snapshot import restore, restore_callbacks, snapshot
 STEPS_BETWEEN = 500
 KEEP = 2
 FIT = "fit.json"
+LOCK = "in-use.lock"
 
 
 class Stages:
@@ -55,7 +56,7 @@ class Stages:
         )
         with ExitStack() as stack:
             with _told(self.folder):
-                stack.enter_context(process_lock_or(busy, self.folder / "in-use.lock"))
+                stack.enter_context(process_lock_or(busy, self.folder / LOCK))
             yield
 
     def open(self, run: Run, callbacks: Sequence[Callback]) -> Stage:
