@@ -34,7 +34,7 @@ SHIPPED = 23_500  # tokens: with them the folder is just below 25 MB
 QUICK = {"vocab": 2_000, "emb_sz": 16, "n_hid": 32, "n_layers": 2, "epochs": 1, "words": 20_000}
 QUICK["start"] = None
 _STAMP = ("commit", "made_on")
-_NO_FIGURES = ("text", "how", "folder", *_STAMP)
+_NO_FIGURES = ("text", "how", *_STAMP)
 
 
 def run(options: Options) -> Found:
@@ -49,10 +49,10 @@ def run(options: Options) -> Found:
     made = [training(options, recipes[name]) for name in missing]
     threads = max(1, (os.cpu_count() or 1) // options.jobs)
     done = run_all(made, options.jobs, options.fresh, threads)
-    for name, one in zip(missing, done, strict=True):
+    for name, begun, one in zip(missing, made, done, strict=True):
         figures[name] = _figures(one)
         if not options.quick:
-            figures[name] |= ship(Path(one["folder"]), one["text"], PACKAGE / name)
+            figures[name] |= ship(_beside(begun.file, "model"), one["text"], PACKAGE / name)
     runs = [*done, *(stamp_of(name) for name in recipes if name not in missing)]
     return Found(figures, runs, _table({name: figures[name] for name in recipes}))
 
@@ -98,9 +98,8 @@ def one(text: str, how: dict[str, Any]) -> dict[str, Any]:
     recipe = Pretraining(**how)
     train, valid = beside(text)
     run = _run(text, how)
-    folder = _beside(run.file, "model")
-    figures = pretrain(recipe, corpus(train, valid, recipe.words), folder, run.checkpoints)
-    return {**figures, "folder": str(folder)}
+    texts = corpus(train, valid, recipe.words)
+    return pretrain(recipe, texts, _beside(run.file, "model"), run.checkpoints)
 
 
 def beside(text: str) -> tuple[Path, Path]:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("tiny")
 
 @pytest.mark.parametrize("name", command.names())
 def test_a_second_call_trains_nothing_and_finds_the_same(
-    name: str, call: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, call: Command, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained: list[_runs.Run] = []
     work = _runs._work
@@ -31,7 +31,9 @@ def test_a_second_call_trains_nothing_and_finds_the_same(
     monkeypatch.setattr(_runs, "_work", counted)
     found = call(name)
     assert trained
-    kept = json.loads((tmp_path / "out" / f"{name}.json").read_text())
+    text = (tmp_path / "out" / f"{name}.json").read_text()
+    assert str(home) not in text  # nothing that names the user or machine
+    kept = json.loads(text)
     assert kept["figures"] == found
     assert kept["command"] == f"python -m experiments {name} --quick"
     assert kept["conditions"]["quick"] is True
