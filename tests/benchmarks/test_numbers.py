@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
 from itertools import product
 
+import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.stats import sem, ttest_1samp
 
 from benchmarks import bf16, engines
-from benchmarks._results import reached
+from benchmarks._results import RESULTS, reached
 from benchmarks._statistics import exact_mcnemar
 
 
@@ -28,29 +31,36 @@ def test_mcnemars_p_of_many_documents_is_a_number():
     assert 0.04 < exact_mcnemar(1937, 2063) < 0.05  # two standard deviations
 
 
-@pytest.mark.parametrize(
-    ("bfloat16", "over_noise", "over_allowed"),
-    [
-        ([101.0, 103.0, 105.0], 0.5, 0.5),  # the noise is 2, and 0.5 % are 0.51
-        ([98.0, 100.0, 102.0], 1.0, 1.0),
-        ([106.0, 108.0, 110.0], 3.0, 3.0),
-    ],
-)
-def test_a_difference_in_perplexity_is_held_against_the_noise(
-    bfloat16: list[float], over_noise: float, over_allowed: float
-):
-    report = bf16.compare([100.0, 102.0, 104.0], bfloat16)
-    assert report.figures["noise"] == 2.0
-    assert report.figures["difference_over_noise"] == over_noise
-    assert report.figures["difference_over_allowed"] == over_allowed
-    assert reached(report) == {"difference_over_allowed": over_allowed <= 1}
+@given(st.lists(st.tuples(*[st.floats(50, 200)] * 2), min_size=2, max_size=9))
+def test_perplexities_are_compared_pair_by_pair_as_by_students_t(pairs: list[tuple[float, float]]):
+    differences = [100 * (b - a) / a for a, b in pairs]
+    assume(np.std(differences) > 1)
+    figures = bf16.compare(*zip(*pairs, strict=True)).figures
+    tested = ttest_1samp(differences, 0)
+    low, high = tested.confidence_interval(0.95)
+    assert figures["difference_percent"] == pytest.approx((low + high) / 2, abs=0.01)
+    assert figures["smallest_shown_percent"] == pytest.approx((high - low) / 2, abs=0.01)
+    assert figures["standard_error_percent"] == pytest.approx(sem(differences), abs=0.01)
+    if sem(differences) > 0.5:
+        over = figures["difference_over_allowed"]
+        assert over == pytest.approx(abs(tested.statistic), rel=1e-3)
 
 
-def test_half_a_per_cent_is_allowed_where_seeds_agree():
-    report = bf16.compare([100.0, 100.0, 100.0], [100.25, 100.0, 100.5])
-    assert report.figures["difference_percent"] == 0.25
-    assert report.figures["difference_over_noise"] is None
-    assert report.figures["difference_over_allowed"] == 0.5
+@pytest.mark.parametrize(("worse", "holds"), [(1.004, True), (1.006, False)])
+def test_half_a_per_cent_is_allowed_where_all_pairs_are_as_far_apart(worse: float, holds: bool):
+    float32 = [100.0, 150.0, 200.0]  # seeds differ much, but not the pairs
+    report = bf16.compare(float32, [worse * one for one in float32])
+    assert reached(report) == {"difference_over_allowed": holds}
+
+
+def test_the_figures_that_are_kept_are_those_of_the_runs_that_are_kept():
+    kept = json.loads((RESULTS / "bf16.json").read_text())
+    figures = kept["figures"]
+    report = bf16.compare(figures["perplexity_float32"], figures["perplexity_bf16"])
+    assert {*report.figures, "seconds"} == {*figures}
+    for name, value in report.figures.items():
+        assert value == pytest.approx(figures[name], rel=1e-3, abs=0.02)  # perplexities are rounded
+    assert reached(report) == kept["reached"]
 
 
 def test_engines_are_compared_document_by_document():
