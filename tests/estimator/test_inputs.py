@@ -122,7 +122,7 @@ def test_several_labels_a_text_come_as_sets_or_as_a_table() -> None:
     ("labels", "many", "message"),
     [
         (["a", "a"], "auto", r"one class \('a'\)"),
-        ([], "auto", "one class"),
+        ([], "auto", "No text has a label"),
         (["a", None], "auto", r"1 of 2 labels are missing .* row 1"),
         (["a", float("nan")], "auto", "1 of 2 labels are missing"),
         (["a", "b", ""], "auto", r"1 of 3 labels are missing .* row 2"),
