@@ -162,6 +162,24 @@ def test_a_plan_that_was_begun_is_gone_on_with(
         within_time(corpus, (), TINY, work, 1.0)
 
 
+def test_a_call_with_other_minutes_takes_no_plan_from_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = Corpus(*sentences(60, 0))
+    clock = Clock(monkeypatch, seconds=10.0)
+    work = Work(tmp_path, True, tmp_path / "tokens")
+    first = within_time(corpus, (), TINY, work, 2.0)
+    other = within_time(corpus, (), TINY, work, 1.5)
+    assert other.recipe != first.recipe
+    clock.seconds = 12.0
+    assert within_time(corpus, (), TINY, work, 2.0).recipe == first.recipe
+    assert within_time(corpus, (), TINY, work, 1.5).recipe == other.recipe
+    clock.seconds = 0.1  # other texts and other settings are measured anew
+    assert within_time(Corpus(*sentences(60, 1)), (), TINY, work, 2.0).recipe == cut(TINY, 1.0)
+    seeded = replace(TINY, seed=1)
+    assert within_time(corpus, (), seeded, work, 2.0).recipe == cut(seeded, 1.0)
+
+
 def test_without_minutes_nothing_is_measured(tmp_path: Path) -> None:
     work = Work(tmp_path / "untouched")
     assert within_time(Corpus(["a"], ["x"]), (), TINY, work, None) == (TINY, work)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from steadfit.core.atomic import write_json
 from steadfit.core.checks import number
 from steadfit.core.console import say
-from steadfit.core.errors import DataError
+from steadfit.core.errors import DataError, FileFormatError
 from steadfit.core.json_files import read_json
 from steadfit.recipe.choices import Recipe
 from steadfit.recipe.costs import Costs, measured
@@ -24,6 +27,7 @@ from steadfit.training.run import Run
 RESERVE = 1.15  # a machine is not always as fast as it was for a few steps
 _SHARES = 40  # steps between none and all epochs
 _FILE = "plan.json"
+_BEGIN = "Start again with an empty checkpoint_dir."
 
 clock = time.monotonic
 
@@ -65,7 +69,8 @@ def within_time(
 
     A few steps of each model are made and timed. All epochs are cut alike, each phase keeps one at
     least. While it trains, `Deadline` ends a phase that turns out slower. Where a folder holds
-    checkpoints the plan lies beside them, so that the same call goes on with the same one.
+    checkpoints the plan lies beside them, so that the same call goes on with the same one, whatever
+    other calls there were in between.
 
     Args:
         corpus: labelled documents.
@@ -83,7 +88,9 @@ def within_time(
     began = clock()
     allowed = 60 * number("max_minutes", minutes)
     kept = work.checkpoints(_FILE)
-    share = _kept_share(kept, minutes)
+    asked = "" if kept is None else _digest(corpus, unlabeled, recipe, minutes, weighed)
+    plans = {} if kept is None else _kept_plans(kept)
+    share = plans.get(asked)
     if share is None:
         costs = measured(corpus, unlabeled, recipe, work, clock, weighed)
         left = allowed - (clock() - began)
@@ -100,7 +107,7 @@ def within_time(
         )
         if kept is not None:
             kept.parent.mkdir(parents=True, exist_ok=True)
-            write_json(kept, {"max_minutes": minutes, "share": share})
+            write_json(kept, {"plans": {**plans, asked: share}})
     deadline = Deadline(began + allowed / RESERVE)
     return Planned(cut(recipe, share), work._replace(callbacks=[*work.callbacks, deadline]))
 
@@ -135,11 +142,27 @@ def _less(recipe: Recipe) -> str:
     return f"Give {', '.join(ways[:-1])} or {ways[-1]}."
 
 
-def _kept_share(file: Path | None, minutes: float) -> float | None:
-    if file is None or not file.is_file():
-        return None
-    content = read_json(file, "Start again with an empty checkpoint_dir.")
-    return number("share", content.get("share")) if content.get("max_minutes") == minutes else None
+def _kept_plans(file: Path) -> dict[str, float]:
+    """Return the shares that calls came to, by what was asked for."""
+    if not file.is_file():
+        return {}
+    plans = read_json(file, _BEGIN).get("plans", {})
+    if not isinstance(plans, dict):
+        raise FileFormatError(f"{file} holds no plans of Steadfit's. {_BEGIN}")
+    return {asked: number("share", share) for asked, share in plans.items()}
+
+
+def _digest(
+    corpus: Corpus, unlabeled: Sequence[str], recipe: Recipe, minutes: float, weighed: bool
+) -> str:
+    """Return what a plan is for, as hexadecimal digits."""
+    asked = json.dumps([float(minutes), weighed, recipe.to_json()], sort_keys=True)
+    digest = hashlib.blake2b(asked.encode(), digest_size=16)
+    for text in chain(corpus.texts, unlabeled):
+        digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+    for part in (corpus.labels, corpus.groups, corpus.split):
+        digest.update(repr(None if part is None else list(part)).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 def _minutes(seconds: float) -> str:
