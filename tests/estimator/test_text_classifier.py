@@ -223,6 +223,20 @@ def test_subwords_of_a_pretrained_model_are_taken(
     assert model.ensemble_.networks[0].tokenizer.vocab == vocab
 
 
+@pytest.mark.parametrize("language_model", [True, False])
+def test_subwords_beside_a_pretrained_model_of_words_are_refused(
+    language_model: bool, tmp_path: Path
+) -> None:
+    how, base = LanguageModelSettings(epochs=1, min_freq=1), tmp_path / "base"
+    sizes = {"emb_sz": 6, "n_hid": 8, "n_layers": 2}
+    train_language_model(Corpus(TEXTS), how, base, sizes=sizes)
+    given = {"pretrained": base, "language_model": language_model, "sizes": None}
+    with pytest.raises(
+        DataError, match="'subwords', but the vocabulary that was given is of words"
+    ):
+        tiny(tokenizer="subwords", **given).fit(TEXTS, LABELS)
+
+
 @pytest.mark.parametrize("texts", [TEXTS[:3], ["", "", *TEXTS[:3]], TEXTS[:60]])
 def test_few_or_empty_texts_are_learned_from_all_the_same(texts: list[str]) -> None:
     labels = ["x" if row else "y" for row in range(len(texts))]  # "y" has one row

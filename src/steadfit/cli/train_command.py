@@ -89,7 +89,7 @@ def train(
         int | None,
         _choice("Of each phase; the last has two or three times as many.", "by texts", min=1),
     ] = None,
-    batch_size: Annotated[int | None, _choice("Texts of a step.", "the recipe's", min=1)] = None,
+    batch_size: Annotated[int | None, _choice("Texts of a step.", "the recipe's", min=2)] = None,
     drop_mult: Annotated[float | None, _choice("Scales all dropouts.", "the recipe's")] = None,
     alpha: Annotated[float | None, _choice("Coefficient of AR.", "the recipe's")] = None,
     beta: Annotated[float | None, _choice("Coefficient of TAR.", "the recipe's")] = None,

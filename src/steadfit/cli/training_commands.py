@@ -122,7 +122,7 @@ def lr_find(
         ),
     ] = None,
     base: Base = "auto",
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Texts a step.")] = 32,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=2, help="Texts a step.")] = 32,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Of growing rates.")] = 100,
     sizes: Annotated[
         str,

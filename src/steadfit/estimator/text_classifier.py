@@ -54,8 +54,8 @@ class TextClassifier(Trained):
         epochs: of each phase of the classifier; the last has three times as many, and twice as many
             where documents are more than 5,000. None is by their number.
         lm_epochs: of the language model; None is 3, and 2 where documents are more than 5,000.
-        batch_size: documents of a step, an eighth of all at most; None is 16, and 32 where
-            documents are more than 5,000.
+        batch_size: documents of a step, from 2 to an eighth of all or four; None is 16, and 32
+            where documents are more than 5,000.
         drop_mult: scales the dropouts of the classifier.
         alpha, beta, beta_norm: coefficients of AR, TAR and the norm stabilizer, of both models.
         class_weight: "balanced", or a number for each class; one that is not named counts one.

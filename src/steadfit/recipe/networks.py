@@ -24,7 +24,7 @@ from steadfit.recipe.network import Reading, best_epochs, train_network
 from steadfit.recipe.weights import class_weights_of
 from steadfit.recipe.work import Encoder, Work
 from steadfit.text.corpus import TRAIN, VALID, Corpus
-from steadfit.text.tokenizer import Tokenizer
+from steadfit.text.tokenizer import WORDS, Tokenizer
 from steadfit.text.vocab import Vocab
 from steadfit.training.history import History
 
@@ -134,7 +134,7 @@ def tokens_of(
         corpus,
         vocab=vocab,
         classes=classes,
-        tokenizer=None if vocab is not None else recipe.tokenizer,
+        tokenizer=None if recipe.tokenizer == WORDS else recipe.tokenizer,  # or the vocabulary's
         vocab_size=recipe.pieces,
         max_vocab=recipe.max_vocab,
         cache=work.cache,

@@ -96,8 +96,8 @@ class ClassifierSettings:
             "one-cycle" trains the head, then all layers at once.
         lr: largest rate of the first phase, which trains the head; later phases go down from it.
             "find" takes what a range test of the head suggests.
-        batch_size: documents of a step, an eighth of all at most, for the steps' sake; None is 16,
-            and 32 where documents are many.
+        batch_size: documents of a step, 2 or more, and for the steps' sake an eighth of all or
+            four at most; None is 16, and 32 where documents are many.
         steps: optimizer steps of a phase at least, as long as `most_epochs` allows; of many
             documents an epoch is a phase.
         most_epochs: of a phase.
@@ -136,9 +136,10 @@ class ClassifierSettings:
                 f"schedule is {self.schedule!r}; accepted are {' and '.join(SCHEDULES)}."
             )
         yes_or_no("average_weights", self.average_weights)
-        for name in ("batch_size", "epochs", "steps", "most_epochs"):
+        least = {"batch_size": 2, "epochs": 1, "steps": 1, "most_epochs": 1}
+        for name, value in least.items():  # batch normalisation needs two documents
             if getattr(self, name) is not None:
-                whole_number(name, getattr(self, name), 1)
+                whole_number(name, getattr(self, name), value)
         for name, other in (("lr", FIND), ("last", None), ("share", 1.0)):
             given = getattr(self, name)
             if given != other and not number(name, given) > 0:
@@ -152,7 +153,7 @@ class ClassifierSettings:
     def rows_of(self, documents: int) -> int:
         """Return the batch size for so many documents to learn from."""
         most = self.batch_size or (32 if documents > MANY else 16)
-        return max(4, min(most, documents // 8))
+        return min(most, max(4, documents // 8))
 
     def phases(self, documents: int, groups: int) -> list[Phase]:
         """Return the fits for so many documents and layer groups, in order.
