@@ -10,7 +10,7 @@ are trained as the recipe trains them and read in int8, to save time.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,19 +38,11 @@ JUDGING = 2_000  # reviews, at even steps
 QUICK_JUDGING = 60
 
 
-def learn(
-    labels: int,
-    number: int,
-    passes: int = 1,
-    label_smoothing: float = 0.0,
-    averaged: bool = False,
-    unlabelled: str | None = None,
-    pseudo_labels: int = 0,
-    quick: bool = False,
-) -> dict[str, Any]:
-    """Train a classifier, and return how many of the judging reviews it labels right.
+@dataclass(frozen=True)
+class Arm:
+    """What a network learns from, and with which levers.
 
-    Args:
+    Attributes:
         labels: of the draw.
         number: of the draw.
         passes: of the language model over the reviews.
@@ -60,55 +52,58 @@ def learn(
         pseudo_labels: train a second network, from its encoder, on so many reviews more, those of
             whose labels the first one and NBSVM together are surest (Lee, 2013).
         quick: a few reviews and a tiny network from nothing.
+    """
+
+    labels: int
+    number: int
+    passes: int = 1
+    label_smoothing: float = 0.0
+    averaged: bool = False
+    unlabelled: str | None = None
+    pseudo_labels: int = 0
+    quick: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where it is trained; a first network is the same with and without pseudo-labels."""
+        levers = f"{self.label_smoothing:g}-{self.averaged}-{self.unlabelled}-{self.quick}"
+        return HOME / "few-labels" / f"{self.labels}-{self.number}-{self.passes}-{levers}"
+
+
+def learn(labels: int, number: int, **levers: Any) -> dict[str, Any]:
+    """Train the classifier of an `Arm`, and return how many of the judging reviews it labels right.
 
     Returns:
         Shares of right answers: `network`, and `classifier`, which has NBSVM mixed in. With
         pseudo-labels both of the first network too, `first_...`, and how many pseudo-labels were
         learned, `assumed`.
     """
+    arm = Arm(labels, number, **levers)
     every = split_by_film()
     split = for_settings(every)
-    judging = _some(split.test, QUICK_JUDGING if quick else JUDGING)
-    recipe = _recipe(quick, number, labels, passes)
-    levers = {"label_smoothing": label_smoothing, "average_weights": averaged}
-    recipe = replace(recipe, classifier=replace(recipe.classifier, **levers))
-    one = draw(split, labels, number)
-    texts = one.unlabelled[: 200 if quick else None]
-    begun = Encoder(None, {}) if quick else encoder(every.train.texts, recipe, False)
-    folder = folder_of(labels, number, passes, label_smoothing, averaged, unlabelled, quick=quick)
+    judging = _some(split.test, QUICK_JUDGING if arm.quick else JUDGING)
+    recipe = _recipe(arm.quick, arm.number, arm.labels, arm.passes)
+    how = {"label_smoothing": arm.label_smoothing, "average_weights": arm.averaged}
+    recipe = replace(recipe, classifier=replace(recipe.classifier, **how))
+    one = draw(split, arm.labels, arm.number)
+    texts = one.unlabelled[: 200 if arm.quick else None]
+    begun = Encoder(None, {}) if arm.quick else encoder(every.train.texts, recipe, False)
     corpus = Corpus(one.labelled.texts, one.labelled.labels)
     corpus = hold_out(corpus, recipe.held_out, recipe.seed)
-    networks = Networks(recipe, [begun], corpus.classes, Work(folder))
-    if unlabelled is not None:
-        networks = replace(networks, learn=partial(train_beside, unlabelled, texts))
+    networks = Networks(recipe, [begun], corpus.classes, Work(arm.folder))
+    if arm.unlabelled is not None:
+        networks = replace(networks, learn=partial(train_beside, arm.unlabelled, texts))
     first = networks.train(corpus, None, HELD_OUT)
     found: dict[str, Any] = {}
-    engine = "auto" if quick else ENGINE
-    for prefix, ensemble in _taught(corpus, networks, first, texts, pseudo_labels, engine):
+    engine = "auto" if arm.quick else ENGINE
+    for prefix, ensemble in _taught(corpus, networks, first, texts, arm.pseudo_labels, engine):
         mean = ensemble.mean_probabilities(judging.texts)
         network = replace(ensemble, linear=None, weight=1.0)
         found[f"{prefix}network"] = _right(network, mean, judging)
         found[f"{prefix}classifier"] = _right(ensemble, mean, judging)
-        if pseudo_labels:
+        if arm.pseudo_labels:
             found["assumed"] = ensemble.details["assumed"]
     return found
-
-
-def folder_of(
-    labels: int,
-    number: int,
-    passes: int = 1,
-    label_smoothing: float = 0.0,
-    averaged: bool = False,
-    unlabelled: str | None = None,
-    pseudo_labels: int = 0,
-    quick: bool = False,
-) -> Path:
-    """Return where `learn` works, by its arguments; a first network is the same with and without
-    pseudo-labels, and so is its folder.
-    """
-    named = f"{labels}-{number}-{passes}-{label_smoothing:g}-{averaged}-{unlabelled}-{quick}"
-    return HOME / "few-labels" / named
 
 
 def _taught(

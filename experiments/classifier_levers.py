@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from experiments._few_labels import folder_of
+from experiments._few_labels import Arm
 from experiments._report import Found, Options, mean_and_spread
 from experiments._runs import Run, run_all
 
@@ -43,7 +43,7 @@ def run(options: Options) -> Found:
 def learning(number: int, options: Options, **how: Any) -> Run:
     """Return the training of a draw."""
     settings = {"labels": LABELS, "number": number, "passes": PASSES, "quick": options.quick, **how}
-    return Run("experiments._few_labels:learn", settings, folder_of(**settings))
+    return Run("experiments._few_labels:learn", settings, Arm(**settings).folder)
 
 
 def gains(found: Sequence[dict[str, Any]], plain: Sequence[dict[str, Any]]) -> dict[str, Any]:

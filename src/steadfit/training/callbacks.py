@@ -179,7 +179,7 @@ class BestModel(_Monitor):
     def on_fit_end(self, run: Run) -> None:
         if not math.isfinite(self.best):
             return
-        self.rewind()
+        self._require_file()
         if self._digest is not None and file_digest(self.path) != self._digest:
             raise TrainingError(
                 f"{self.path} is not what this fit wrote for its best epoch: something has written "
@@ -190,7 +190,11 @@ class BestModel(_Monitor):
         run.state.judged = self.epoch
 
     def rewind(self) -> None:
-        if math.isfinite(self.best) and not self.path.is_file():
+        if math.isfinite(self.best):
+            self._require_file()
+
+    def _require_file(self) -> None:
+        if not self.path.is_file():
             raise TrainingError(
                 f"{self.path}, which holds the weights of the best epoch so far, is gone. Put it "
                 "back there, or begin anew with an empty checkpoint_dir."
