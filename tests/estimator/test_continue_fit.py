@@ -61,6 +61,19 @@ def test_texts_given_to_validate_on_are_fitted_on_and_not_learned_from(
     assert (raw[0] == raw[1]).all()
 
 
+def test_figures_of_the_weights_of_before_are_told_no_longer(plain: TextClassifier) -> None:
+    model = copy.deepcopy(plain)
+    model.ensemble_.details["test"] = {"accuracy": 0.9}
+    assert model.report_["held_out"]["documents"] == 6
+    few = copy.deepcopy(model).continue_fit(NEW[:8], NEW_LABELS[:8])
+    many = copy.deepcopy(model).continue_fit(NEW, NEW_LABELS, valid=(TEXTS[:40], LABELS[:40]))
+    assert few.report_["held_out"] == {}
+    assert many.report_["held_out"]["documents"] == 40
+    assert not {"test", "figures"} & set(few.ensemble_.details)
+    assert "test" not in many.ensemble_.details
+    assert model.ensemble_.details["test"] == {"accuracy": 0.9}
+
+
 def test_it_stops_early_where_texts_are_held_out(
     plain: TextClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -180,6 +180,7 @@ def put_together(**changed: Any) -> Any:
         ({"weights": [1.0, -1.0, 1.0]}, "from -1 to 1; accepted are finite numbers from zero on"),
         ({"weights": [1.0, float("nan"), 1.0]}, "sample_weight goes from nan"),
         ({"weights": [2, 0, 3]}, "is not zero have one class"),
+        ({"labels": ["a", "b", "c"], "weights": [1, 0, 1]}, "of the class 'b' have .* of zero"),
         ({"valid": (["d"], [7])}, r"\['7'\], which no text to learn from has"),
         ({"valid": (["d"], [1, 0])}, "1 texts and 2 labels of valid"),
         ({"valid": ["d"]}, "a pair"),
@@ -193,11 +194,20 @@ def test_what_does_not_belong_together_is_refused(changed: Any, message: str) ->
         put_together(**changed)
 
 
-def test_texts_to_validate_on_stand_behind_and_weigh_one() -> None:
-    found = put_together(valid=(["d"], [0]), weights=[2, 0.5, 3], groups=["x", "y", "x"])
+def test_texts_to_validate_on_stand_behind_and_weigh_what_the_others_do() -> None:
+    found = put_together(valid=(["d"], [0]), weights=[2, 0.5, 3.5], groups=["x", "y", "x"])
     assert tuple(found.corpus.split) == (TRAIN, TRAIN, TRAIN, VALID)
-    assert found.weights.tolist() == [2, 0.5, 3, 1]
+    assert found.weights.tolist() == [2, 0.5, 3.5, 2]
     assert tuple(found.corpus.labels) == ("1", "0", "1", "0")
+
+
+def test_a_text_that_weighs_nothing_is_left_out() -> None:
+    given = {"texts": list("abcd"), "labels": [1, 0, 1, 0], "groups": ["x", "y", "z", "y"]}
+    found = put_together(**given, weights=[2, 0, 1, 3])
+    assert tuple(found.corpus.texts) == ("a", "c", "d")
+    assert tuple(found.corpus.labels) == ("1", "1", "0")
+    assert tuple(found.corpus.groups) == ("x", "z", "y")
+    assert found.weights.tolist() == [2, 1, 3]
 
 
 @pytest.mark.parametrize("none", [None, [], (), pd.Series([], dtype=str), np.array([]), iter(())])

@@ -35,3 +35,12 @@ def test_what_predicts_is_named(changed: dict[str, Any], said: str) -> None:
     assert said in card
     # A temperature is told where it is of use.
     assert ("logits times 0.5" in card) == (config["weight"] > 0)
+
+
+def test_texts_it_went_on_with_are_told_in_turn() -> None:
+    twice = [{"documents": 8, "held_out": 0}, {"documents": 40, "held_out": 4}]
+    card = ensemble_card({**CONFIG, "details": {"continued": twice}})
+    assert "| 1 | documents 8, held_out 0 |" in card
+    assert "| 2 | documents 40, held_out 4 |" in card
+    assert "says nothing of these weights" in card
+    assert "says nothing of these weights" not in ensemble_card(CONFIG)

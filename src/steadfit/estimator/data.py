@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ class FitData(NamedTuple):
     Attributes:
         corpus: documents with labels, and a split where texts to validate on were given.
         classes: as they were given.
-        weights: (documents,), or None.
+        weights: (documents,), above zero, or None.
         unlabeled: more texts.
     """
 
@@ -51,7 +52,8 @@ def fit_data(
         unlabeled: or None.
         valid: a pair of texts and labels, or None.
         groups: one a text, or None.
-        weights: one number a text, or None.
+        weights: one number a text, or None. A text that weighs zero is left out: nothing is learned
+            from it, and nothing is to be judged by it.
         columns: of a table, that hold the texts.
         classes: those that are known, or what `multi_label` says of them.
 
@@ -65,17 +67,23 @@ def fit_data(
     known = classes if isinstance(classes, Classes) else classes_of(labels, classes)
     names = known.read(labels)
     _same_length("labels", names, documents)
-    numbers = None if weights is None else weights_of(weights, len(names))
-    if numbers is not None and known is not classes:
-        _check_counting(names, numbers)
     kept = None if groups is None else _groups(groups, len(documents))
+    numbers = None
+    if weights is not None:
+        numbers = weights_of(weights, len(names))
+        if known is not classes:
+            _check_counting(names, numbers)
+        documents, names = _where(numbers, documents), _where(numbers, names)
+        kept = None if kept is None else _where(numbers, kept)
+        numbers = numbers[numbers > 0]
     split = None
     if valid is not None:
         more, more_names = _valid(valid, columns, known)
         split = [TRAIN] * len(documents) + [VALID] * len(more)
         documents, names = [*documents, *more], [*names, *more_names]
         kept = None  # who is on which side is decided
-        numbers = None if numbers is None else np.append(numbers, np.ones(len(more)))
+        if numbers is not None:  # should `refit` learn from them, they count as the others do
+            numbers = np.append(numbers, np.full(len(more), numbers.mean()))
     corpus = Corpus(documents, names, kept, split)
     return FitData(corpus, known, numbers, _unlabeled(unlabeled, columns))
 
@@ -102,12 +110,23 @@ def _groups(groups: Any, count: int) -> list[str]:
 
 
 def _check_counting(names: list[Any], numbers: NDArray[np.float64]) -> None:
-    counting = [name for name, weight in zip(names, numbers, strict=True) if weight]
-    if len({one for name in counting for one in names_of(name)}) < 2:
+    counting = {one for name in _where(numbers, names) for one in names_of(name)}
+    if len(counting) < 2:
         raise DataError(
             "All texts whose sample weight is not zero have one class; a classifier needs two "
             "classes."
         )
+    if missing := sorted({one for name in names for one in names_of(name)} - counting):
+        raise DataError(
+            f"All texts of the class {', '.join(map(repr, missing[:5]))} have a sample weight of "
+            "zero, so nothing could be learned of it. Leave those texts out, or give one of each "
+            "class a weight above zero."
+        )
+
+
+def _where(numbers: NDArray[np.float64], values: list[Any]) -> list[Any]:
+    """Return the values whose number is not zero."""
+    return list(compress(values, numbers > 0))
 
 
 def _same_length(what: str, values: Any, texts: Any) -> None:

@@ -14,6 +14,7 @@ from steadfit.inference.metrics import check_metric
 from steadfit.models.config import CLASSIFIER_DEFAULTS, AWDLSTMConfig
 from steadfit.recipe.choices import Recipe
 from steadfit.recipe.settings import FIND, ClassifierSettings, LanguageModelSettings
+from steadfit.recipe.weights import class_weights_of
 from steadfit.text.tokenizer import SUBWORDS, WORDS
 from steadfit.text.vocab import MARKERS
 
@@ -126,7 +127,9 @@ def _class_weight(given: Any, classes: Classes) -> Any:
             f"{shown(classes.values.tolist())}."
         )
     numbers = {name_of[one]: number(f"class_weight of {one!r}", n) for one, n in given.items()}
-    return {name: weight for name, weight in numbers.items() if name not in classes.absent}
+    learned = {name: weight for name, weight in numbers.items() if name not in classes.absent}
+    class_weights_of(learned, classes.learned, ())  # refuses zeros alone
+    return learned
 
 
 def _seed(given: Any) -> int:

@@ -180,7 +180,7 @@ class TextClassifier(Trained):
             valid: a pair (texts, labels) that is held out instead of some of `texts`, and that
                 nothing learns from but by `refit`.
             groups: one a text; what has the same is held out together, or not at all.
-            sample_weight: how much each text counts in training.
+            sample_weight: how much each text counts in training; what weighs zero is left out.
 
         Raises:
             DataError: texts, labels or parameters that cannot be used, or too little time.
@@ -210,8 +210,8 @@ class TextClassifier(Trained):
         All layers learn at once, at the rate of the last phase, from the weights as they are and
         from these texts alone: give some of the old ones too if they are not to be forgotten. Where
         30 of these texts can be held out, temperature, weight of the blend and thresholds are
-        fitted on them; otherwise all are learned from, and these stay. Words and the linear model
-        stay as they are. `refit` is for `fit`.
+        fitted on them; otherwise all are learned from, these stay, and `report_` has no figures.
+        Words and the linear model stay as they are. `refit` is for `fit`.
 
         Args:
             texts, labels, sample_weight: as of `fit`.

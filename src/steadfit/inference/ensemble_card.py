@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _USE = """```python
@@ -28,6 +28,11 @@ _LANGUAGE_MODEL = [
     "model's own card names.",
     "",
 ]
+_CONTINUED = [
+    "All layers learned from these, one time after another, from the weights as they were. What "
+    "was reached before is left out below: it says nothing of these weights.",
+    "",
+]
 _HELD_OUT = [
     "NBSVM (linear) and the commonest class (majority) stand beside it. Temperature, mixture and "
     "thresholds were fitted on the same texts.",
@@ -36,9 +41,9 @@ _HELD_OUT = [
 _SECTIONS: tuple[tuple[str, str, list[str]], ...] = (
     ("Texts it learned from", "data", []),
     ("Files", "files", []),
+    ("Texts it went on with", "continued", _CONTINUED),
     ("What it reached on texts held out", "figures", _HELD_OUT),
     ("What it reached on a test file", "test", []),
-    ("What simpler models reached on the same texts", "baselines", []),
     ("What its language model has read", "language_model", _LANGUAGE_MODEL),
     ("What it is made of", "network", []),
     ("How it was made", "recipe", []),
@@ -91,9 +96,11 @@ def _mixture(config: Mapping[str, Any]) -> str:
     )
 
 
-def _table(values: Mapping[str, Any]) -> list[str]:
+def _table(values: Mapping[str, Any] | Sequence[Any]) -> list[str]:
+    """Return a table of what has names, or of what is told in turn, numbered."""
+    named = values.items() if isinstance(values, Mapping) else enumerate(values, 1)
     lines = ["| | |", "|---|---|"]
-    return lines + [f"| {name.replace('_', ' ')} | {_shown(one)} |" for name, one in values.items()]
+    return lines + [f"| {str(name).replace('_', ' ')} | {_shown(one)} |" for name, one in named]
 
 
 def _shown(value: Any) -> str:

@@ -41,9 +41,9 @@ def train_further(
 
     All layers learn at once, as in the recipe's last phase, from these documents alone. Where
     `FEWEST_HELD_OUT` can be held out, what was fitted on held-out texts is fitted anew on them;
-    otherwise all are learned from, and scale, weight and decision stay. Those of a split that is
-    there are never learned from. Vocabulary and linear model stay as they are, and so does the
-    ensemble given. Nothing is refitted on all in the end.
+    otherwise all are learned from, and scale, weight and decision stay, and there are no figures.
+    Those of a split that is there are never learned from. Vocabulary and linear model stay as they
+    are, and so does the ensemble given. Nothing is refitted on all in the end.
 
     Args:
         ensemble: is not changed.
@@ -74,8 +74,10 @@ def train_further(
         corpus = hold_out(corpus, recipe.held_out, recipe.seed)
     networks = tuple(_further(one, corpus, recipe, work, weights) for one in ensemble.networks)
     made = replace(ensemble, networks=networks)
-    history = [*ensemble.details.get("continued", []), described(corpus)]
-    details = {**ensemble.details, "continued": history}
+    # What the weights of before reached says nothing of these.
+    outdated = ("figures", "test")
+    details = {name: told for name, told in ensemble.details.items() if name not in outdated}
+    details["continued"] = [*ensemble.details.get("continued", []), described(corpus)]
     if not fitting:
         return replace(made, details=details)
     valid = corpus.part(VALID)
@@ -104,13 +106,13 @@ def _further(
         corpus, vocab=saved.tokenizer.vocab, classes=saved.classes, cache=work.cache
     )
     rows = np.arange(len(store)) if corpus.split is None else store.rows(TRAIN)
-    there = np.maximum(store.class_counts(rows, len(saved.classes)), 1)
+    counts = store.class_counts(rows, len(saved.classes))
     reading = Reading(
         store,
         vocab,
         backwards=saved.backwards,
         weights=weights,
-        class_weights=class_weights_of(recipe.class_weight, saved.classes, there),
+        class_weights=class_weights_of(recipe.class_weight, saved.classes, counts),
     )
     valid = None
     if recipe.patience is not None and corpus.split is not None:

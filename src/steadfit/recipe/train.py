@@ -22,6 +22,7 @@ from steadfit.recipe.held_out import hold_out, not_judged, without_test
 from steadfit.recipe.language_model import TooLittleText, train_language_model
 from steadfit.recipe.linear_part import fit_linear_part, mixing_allowed, nbsvm
 from steadfit.recipe.networks import ALL, HELD_OUT, Networks
+from steadfit.recipe.weights import class_weights_of
 from steadfit.recipe.work import Encoder, Work
 from steadfit.text.corpus import TRAIN, VALID, Corpus
 from steadfit.text.tokenizer import SUBWORDS
@@ -52,6 +53,7 @@ def train(
     # What is wrong is told before hours are spent.
     mixing_allowed(corpus, recipe, weights is not None)
     _check_classes(corpus.part(TRAIN), corpus.part(VALID))
+    class_weights_of(recipe.class_weight, corpus.classes, [1] * len(corpus.classes))
     duplicates = duplicates_between(corpus)
     given, unlabeled = len(unlabeled), not_judged(unlabeled, corpus)
     if left_out := given - len(unlabeled):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -20,21 +21,29 @@ def class_weights_of(
 
     Args:
         given: "balanced", or numbers by class; a class that is not named counts one, as in
-            scikit-learn.
+            scikit-learn. Balanced are those that occur; one that never does counts one.
         classes: in the order of the weights.
         counts: how often each occurs among what is trained on, (classes,).
 
     Raises:
-        DataError: a name that is no class, or a number below zero.
+        DataError: a name that is no class, a number below zero, or zeros alone.
     """
     if given is None:
         return None
     if not isinstance(given, Mapping):
-        return balanced_weights(counts)
+        counts = np.asarray(counts)
+        balanced = torch.ones(len(classes))
+        if (there := counts > 0).any():
+            balanced[torch.from_numpy(there)] = balanced_weights(counts[there])
+        return balanced
     if unknown := sorted(set(given) - set(classes)):
         raise DataError(
             f"class_weight names {', '.join(map(repr, unknown))}; the classes are "
             f"{', '.join(map(repr, classes))}."
         )
     weights = [number(f"class_weight of {name!r}", given.get(name, 1.0)) for name in classes]
+    if not any(weights):
+        raise DataError(
+            "class_weight is zero for every class; give one of them at least a number above it."
+        )
     return torch.tensor(weights)
