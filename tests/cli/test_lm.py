@@ -15,6 +15,8 @@ import pytest
 from steadfit.cli.layout import AS_NAMED
 from steadfit.cli.unlabelled_texts import unlabelled
 from steadfit.files.model_folder import SavedModel, load_model, save_model
+from steadfit.text.corpus import Corpus
+from steadfit.text.lazy_strings import LazyStrings
 from steadfit.text.subwords import SubwordTokenizer
 from steadfit.training.stages import Stage
 from tests.cli.conftest import Run, refused, reviews, write_csv
@@ -45,6 +47,26 @@ def test_texts_of_several_kinds_become_a_model_folder(
     assert saved.details["data"]["texts"] == 80
     assert "reviews.csv, more.txt" in (out / "README.md").read_text(encoding="utf-8")
     assert "--overwrite" in refused(steadfit(*words))
+
+
+def test_texts_of_folders_stay_in_their_files(
+    steadfit: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("old", "new"):
+        (tmp_path / folder).mkdir()
+        for place in range(3):
+            (tmp_path / folder / f"{place}.txt").write_text(f"{folder} text {place}")
+    seen: list[Corpus] = []
+
+    def learn(texts: Corpus, *_: object, **__: object) -> None:
+        seen.append(texts)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("steadfit.cli.lm.train_language_model", learn)
+    words = ("lm", tmp_path / "old", tmp_path / "new", "--out", tmp_path / "lm", *SIZES)
+    assert steadfit(*words).status == 130
+    assert isinstance(seen[0].texts, LazyStrings)
+    assert list(seen[0].texts) == [f"{a} text {b}" for a in ("old", "new") for b in range(3)]
 
 
 def test_texts_may_come_from_a_pipe(piped: Callable[[str, bytes], Path]) -> None:

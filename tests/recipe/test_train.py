@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from steadfit.recipe.settings import ClassifierSettings, LanguageModelSettings
 from steadfit.recipe.train import BOTH, Recipe, train
 from steadfit.recipe.work import Encoder
 from steadfit.text.corpus import TEST, TRAIN, VALID, Corpus
+from steadfit.text.file_texts import FileTexts
+from steadfit.text.lazy_strings import LazyStrings
 
 GOOD, BAD = ["great", "superb", "lovely", "fine"], ["awful", "dull", "poor", "bad"]
 OTHER = ["the", "film", "was", "and", "a", "plot", "with", "actors", "in", "it", "very"]
@@ -149,13 +152,17 @@ def test_nbsvm_learns_texts_that_were_drawn_to_be_held_out_once_its_weight_is_fi
     }
 
 
+@pytest.mark.parametrize("in_files", [False, True])
 def test_unlabelled_texts_that_are_held_out_are_read_by_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    in_files: bool,
 ) -> None:
-    read: list[str] = []
+    kept: list[Sequence[str]] = []
     monkeypatch.setattr(
         "steadfit.recipe.train.train_encoder",
-        lambda texts, *rest: read.extend(texts.texts) or Encoder(None, {}),
+        lambda texts, *rest: kept.append(texts.texts) or Encoder(None, {}),
     )
     taught: list[str] = []
     monkeypatch.setattr(
@@ -163,9 +170,16 @@ def test_unlabelled_texts_that_are_held_out_are_read_by_nothing(
         lambda teacher, labelled, unlabeled, share: taught.extend(unlabeled),
     )
     corpus = sentences(60, 0)
-    train(corpus, replace(TINY, backwards=False), tmp_path, [*corpus.texts, "another text"])
+    unlabeled: Sequence[str] = [*corpus.texts, "another text"]
+    if in_files:
+        for place, text in enumerate(unlabeled):
+            (tmp_path / f"{place}.txt").write_text(text)
+        unlabeled = FileTexts(tmp_path, tuple(f"{place}.txt" for place in range(len(unlabeled))))
+    train(corpus, replace(TINY, backwards=False), tmp_path / "work", unlabeled)
     held_out = set(hold_out(corpus, TINY.held_out, TINY.seed).part(VALID).texts)
     assert len(held_out) == 12
+    [read] = kept
+    assert isinstance(read, LazyStrings) == in_files  # they stay where they are
     assert not held_out & {*read, *taught}
     assert {*read} == {*taught} == {*corpus.texts, "another text"} - held_out
     assert "12 texts without labels are left out" in capsys.readouterr().out

@@ -25,6 +25,7 @@ from steadfit.recipe.base import AUTO, base_for, check_sizes
 from steadfit.recipe.language_model import PIECES, train_language_model
 from steadfit.recipe.settings import LanguageModelSettings
 from steadfit.text.corpus import Corpus
+from steadfit.text.joined_texts import joined
 from steadfit.text.table_rows import TEXT
 from steadfit.text.tokenizer import SUBWORDS, tokenizer_kind
 
@@ -56,8 +57,7 @@ def run_lm(
     refuse_foreign(folder)
     widths = sizes_of(sizes)
     tokenizer_kind(tokenizer)
-    found = [unlabelled(place, (text,), layout) for place in places]
-    texts = Corpus(found[0] if len(found) == 1 else [one for part in found for one in part])
+    texts = Corpus(joined(*(unlabelled(place, (text,), layout) for place in places)))
     say(f"{len(texts):,} texts")
     wanted = named_or_none(base)
     if tokenizer == SUBWORDS and wanted == AUTO:  # what there is was trained on words

@@ -14,6 +14,7 @@ from steadfit.core.console import say
 from steadfit.core.errors import DataError
 from steadfit.text.corpus import TEST, TRAIN, VALID, Corpus
 from steadfit.text.duplicates import find_duplicates
+from steadfit.text.joined_texts import joined
 from steadfit.text.labelled import Labelled
 from steadfit.text.table_rows import LABEL, TEXT
 from steadfit.text.values import names_of, refuse_other_labels
@@ -55,11 +56,9 @@ def read_texts(options: Mapping[str, Any]) -> Texts:
                 refuse_other_labels(part.labels, classes)
             except DataError as error:
                 raise DataError(f"{options[name]}: {error}") from error
-    more = [
-        text
-        for place in options.get("unlabeled", ())
-        for text in unlabelled(Path(place), options["text"], Layout.of(options))
-    ]
+    layout = Layout.of(options)
+    places = map(Path, options.get("unlabeled", ()))
+    more = joined(*(unlabelled(place, options["text"], layout) for place in places))
     if more:
         say(f"{len(more):,} texts without labels")
     return Texts(train, valid, test, more)
@@ -102,7 +101,7 @@ def report_leaks(texts: Texts) -> None:
     if texts.test is None or not texts.unlabeled:
         return
     both = Corpus(
-        [*texts.unlabeled, *texts.test.texts],
+        joined(texts.unlabeled, texts.test.texts),
         split=[TRAIN] * len(texts.unlabeled) + [TEST] * len(texts.test.texts),
     )
     if leaked := len(find_duplicates(both).leaked):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import compress
 from typing import Any, NamedTuple
 
@@ -31,7 +31,7 @@ class FitData(NamedTuple):
     corpus: Corpus
     classes: Classes
     weights: NDArray[np.float64] | None
-    unlabeled: list[str]
+    unlabeled: Sequence[str]
 
 
 def fit_data(
@@ -88,8 +88,8 @@ def fit_data(
     return FitData(corpus, known, numbers, _unlabeled(unlabeled, columns))
 
 
-def _unlabeled(given: Any, columns: Any) -> list[str]:
-    return [] if given is None else list(texts_of(given, columns, "unlabeled texts", least=0))
+def _unlabeled(given: Any, columns: Any) -> Sequence[str]:
+    return [] if given is None else texts_of(given, columns, "unlabeled texts", least=0)
 
 
 def _valid(valid: Any, columns: Any, known: Classes) -> tuple[list[str], list[Any]]:

@@ -25,6 +25,7 @@ from steadfit.recipe.self_training import texts_read
 from steadfit.recipe.settings import FIND, ClassifierSettings, with_rate
 from steadfit.recipe.work import Work
 from steadfit.text.corpus import TRAIN, Corpus
+from steadfit.text.joined_texts import joined
 from steadfit.text.tokenizer import SUBWORDS
 from steadfit.training.engine import fit
 from steadfit.training.evaluation import Batches
@@ -98,7 +99,7 @@ def measured(
     recipe = recipe.for_documents(len(corpus))
     corpus = hold_out(corpus, recipe.held_out, recipe.seed)
     unlabeled = not_judged(unlabeled, corpus)
-    texts = Corpus([*corpus.part(TRAIN).texts, *unlabeled])
+    texts = Corpus(joined(corpus.part(TRAIN).texts, unlabeled))
     base = recipe.base
     if base == AUTO:
         base = None if recipe.tokenizer == SUBWORDS else base_for(texts.texts)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from steadfit.core.errors import DataError
 from steadfit.text.corpus import TEST, TRAIN, VALID, Corpus
+from steadfit.text.joined_texts import picked
 
 FEWEST = 2  # of a class that is to be held out too
 
@@ -49,13 +50,14 @@ def without_test(corpus: Corpus) -> Corpus:
     return corpus.select(row for row, side in enumerate(corpus.split) if side != TEST)
 
 
-def not_judged(texts: Sequence[str], corpus: Corpus) -> list[str]:
+def not_judged(texts: Sequence[str], corpus: Corpus) -> Sequence[str]:
     """Return those of more texts that are none of what a corpus holds out, or has for a test.
 
     What a model is judged by it must not have read, with labels or without.
     """
     judged = {*corpus.part(VALID).texts, *corpus.part(TEST).texts}
-    return [text for text in texts if text not in judged]
+    rows = [row for row, text in enumerate(texts) if text not in judged]
+    return texts if len(rows) == len(texts) else picked(texts, np.array(rows, np.int64))
 
 
 def _drawn(corpus: Corpus, fraction: float, seed: int) -> Corpus:

@@ -25,6 +25,7 @@ from steadfit.recipe.networks import ALL, HELD_OUT, Networks
 from steadfit.recipe.weights import class_weights_of
 from steadfit.recipe.work import Encoder, Work
 from steadfit.text.corpus import TRAIN, VALID, Corpus
+from steadfit.text.joined_texts import joined
 from steadfit.text.tokenizer import SUBWORDS
 
 __all__ = ["BOTH", "Recipe", "train", "train_encoder", "train_ensemble"]
@@ -61,7 +62,7 @@ def train(
             f"{left_out:,} texts without labels are left out: they stand among those held out, "
             "by which the classifier is judged."
         )
-    texts = Corpus([*corpus.part(TRAIN).texts, *unlabeled])
+    texts = Corpus(joined(corpus.part(TRAIN).texts, unlabeled))
     base: str | Path | None = recipe.base
     if base == AUTO:
         # What there is for English was trained on words.

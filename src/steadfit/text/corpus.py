@@ -17,7 +17,7 @@ from steadfit.core.errors import DataError
 from steadfit.text import corpus_columns
 from steadfit.text.coded import Coded
 from steadfit.text.corpus_columns import coded, strings
-from steadfit.text.lazy_strings import LazyStrings
+from steadfit.text.joined_texts import picked
 from steadfit.text.rows import checked_rows, first_of_each
 from steadfit.text.splits import SIDES, TEST, TRAIN, VALID, check_split, draw_groups
 from steadfit.text.values import names_of, text_value
@@ -284,9 +284,7 @@ def _kept(column: str, values: Any) -> Sequence[Any]:
 
 
 def _pick(column: Sequence[str] | None, rows: NDArray[np.int64]) -> Any:
-    if isinstance(column, LazyStrings):
-        return column.select(rows)
-    return None if column is None else tuple(column[row] for row in map(int, rows))
+    return None if column is None else picked(column, rows)
 
 
 def _names(names: Iterable[str]) -> set[str]:
