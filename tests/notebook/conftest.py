@@ -1,4 +1,4 @@
-"""A folder of made-up reviews, and learners small enough to train in milliseconds."""
+"""Made-up texts in folders and a table, and learners small enough to train in milliseconds."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from steadfit import (
     language_model_learner,
     text_classifier_learner,
 )
+from tests.notebook.made_up import FILES, sentence, write
 
 SMALL = {"emb_sz": 6, "n_hid": 8, "n_layers": 3}
 OPINIONS = {"neg": "dull awful boring worst poor", "pos": "great lovely superb best rich"}
@@ -34,6 +35,19 @@ def reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text = " ".join(draw.choices(words, k=draw.randint(5, 25)))
         (folder / f"{number:02}.txt").write_text(f"{text}.", encoding="utf-8")
     return root
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return a folder of 24 texts, in train, test, unsup and a folder `tmp`."""
+    return write(tmp_path / "imdb", FILES)
+
+
+@pytest.fixture
+def csv(tmp_path: Path) -> Path:
+    """Return the folder of a table of eight texts, two to a film."""
+    rows = [f"{'pos' if n % 2 else 'neg'},{sentence(n)},{n >= 6},film{n // 2}" for n in range(8)]
+    return write(tmp_path, {"reviews.csv": "\n".join(["label,text,is_valid,film", *rows])})
 
 
 @pytest.fixture

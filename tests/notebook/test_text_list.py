@@ -6,65 +6,13 @@ import shutil
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from steadfit.core.errors import DataError, NotYetError
-from steadfit.data.prepare import prepare_tokens
 from steadfit.notebook.data_bunch import load_data
-from steadfit.notebook.text_data_bunch import TextClasDataBunch, TextLMDataBunch
 from steadfit.notebook.text_list import TextList
-from steadfit.text.corpus import Corpus
-
-TEXT = "the film was good and the play was bad so we left it early"
-WORDS = TEXT.split()
-
-
-def sentence(number: int) -> str:
-    return " ".join(WORDS[(number * step) % len(WORDS)] for step in range(3, 12))
-
-
-FILES = {
-    f"{part}/{label}/{number}.txt": sentence(7 * place + number)
-    for place, (part, label) in enumerate(
-        [("train", "neg"), ("train", "pos"), ("test", "neg"), ("test", "pos"), ("tmp", "neg")]
-    )
-    for number in range(4)
-} | {f"unsup/{number}.txt": sentence(40 + number) for number in range(4)}
-
-
-def write(folder: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    return folder
-
-
-class Frame:
-    """What a data frame must be able to do."""
-
-    def __init__(self, **columns: list[Any]) -> None:
-        self.data = columns
-        self.columns = list(columns)
-
-    def __getitem__(self, name: str) -> Frame.Column:
-        return Frame.Column(self.data[name])
-
-    class Column(list[Any]):
-        def to_list(self) -> list[Any]:
-            return list(self)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return write(tmp_path / "imdb", FILES)
-
-
-@pytest.fixture
-def csv(tmp_path: Path) -> Path:
-    rows = [f"{'pos' if n % 2 else 'neg'},{sentence(n)},{n >= 6},film{n // 2}" for n in range(8)]
-    return write(tmp_path, {"reviews.csv": "\n".join(["label,text,is_valid,film", *rows])})
+from tests.notebook.made_up import FILES, Frame, sentence, write
 
 
 def test_the_chains_of_the_notebook_verbatim(path: Path) -> None:
@@ -119,18 +67,6 @@ def test_the_vocabulary_is_counted_over_training_documents_alone(tmp_path: Path)
     itos = texts.label_for_lm().databunch(bs=1).vocab.itos
     assert "apple" in itos
     assert "pear" not in itos
-
-
-def test_three_occurrences_make_a_word_and_two_where_the_short_ways_are_taken(
-    tmp_path: Path,
-) -> None:
-    files = {"train/1.txt": "twice twice thrice thrice thrice", "valid/1.txt": "a b c"}
-    write(tmp_path, files)
-    chained = TextList.from_folder(tmp_path).split_by_folder().label_for_lm().databunch(bs=1)
-    short = TextLMDataBunch.from_folder(tmp_path, bs=1)
-    assert "thrice" in chained.vocab.itos
-    assert "twice" not in chained.vocab.itos
-    assert "twice" in short.vocab.itos
 
 
 def test_the_order_of_classes_gives_their_indices(path: Path) -> None:
@@ -304,46 +240,6 @@ def test_a_text_list_says_what_it_knows(path: Path) -> None:
     texts = TextList.from_folder(path).split_by_folder(valid="test").label_for_lm()
     assert "16 documents" in repr(texts)
     assert "language-model" in repr(texts)
-
-
-def test_the_short_ways_give_what_the_chains_give(path: Path, csv: Path) -> None:
-    chained = (
-        TextList.from_folder(path)
-        .split_by_folder(valid="test")
-        .label_from_folder(classes=["neg", "pos"])
-        .databunch(bs=4, min_freq=2)
-    )
-    short = TextClasDataBunch.from_folder(path, valid="test", classes=["neg", "pos"], bs=4)
-    assert short.vocab == chained.vocab
-    assert short.store.tokens.tolist() == chained.store.tokens.tolist()
-    table = TextList.from_csv(csv, "reviews.csv", cols=1).split_by_rand_pct(0.25)
-    assert (
-        TextLMDataBunch.from_csv(csv, "reviews.csv", valid_pct=0.25, bs=2).vocab
-        == table.label_for_lm().databunch(bs=2, min_freq=2).vocab
-    )
-    clas = TextClasDataBunch.from_csv(csv, "reviews.csv", valid_pct=0.5, bs=2, vocab=short.vocab)
-    assert clas.vocab == short.vocab
-    assert clas.classes == ("neg", "pos")
-
-
-def test_two_frames_become_the_two_sides(path: Path) -> None:
-    train = Frame(label=[0, 1, 0], text=[sentence(0), sentence(1), sentence(2)])
-    valid = Frame(label=[1], text=[sentence(3)])
-    language = TextLMDataBunch.from_df(path, train, valid, bs=2)
-    classifier = TextClasDataBunch.from_df(path, train, valid, bs=2)
-    store, _ = prepare_tokens(
-        Corpus(
-            tuple(sentence(number) for number in range(4)),
-            split=("train", "train", "train", "valid"),
-        ),
-        min_freq=2,
-    )
-    for data in (language, classifier):
-        assert data.store.tokens.tolist() == store.tokens.tolist()
-        assert data.store.rows("valid").tolist() == [3]
-    assert classifier.classes == ("0", "1")
-    assert classifier.store.labels is not None
-    assert classifier.store.labels.tolist() == [0, 1, 0, 1]
 
 
 def test_texts_may_be_gone_once_they_are_tokenized(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A real HTTP server on the loopback address, with all the faults that a test asks for."""
+"""A cache folder, and a real HTTP server on the loopback address with all the faults asked for."""
 
 from __future__ import annotations
 
@@ -10,8 +10,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("STEADFIT_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
 
 
 @dataclass

@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-import copy
-import io
-import json
-import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import joblib
 import pytest
 import tokenizers
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from steadfit.core.errors import DataError, FileFormatError
-from steadfit.text.piece_training import train_pieces
-from steadfit.text.pieces import FIXED, SPACE, Pieces
+from steadfit.core.errors import DataError
+from steadfit.text.pieces import SPACE, Pieces
 from steadfit.text.rules import fix_html
 from steadfit.text.subword_rules import items_of
 from steadfit.text.subwords import SubwordTokenizer
 from steadfit.text.tokenizer import Tokenizer
-from steadfit.text.vocab import BOS, MARKERS, UNK, Vocab
-
-DATA = Path(__file__).parent / "data"
-LANGUAGES = ("english", "german", "chinese")
-
-
-def passage(language: str) -> str:
-    return (DATA / f"{language}.txt").read_text("utf-8")
-
-
-@cache
-def trained(language: str, vocab_size: int = 600) -> SubwordTokenizer:
-    return SubwordTokenizer.train(passage(language).splitlines(), vocab_size)
+from steadfit.text.vocab import BOS, MARKERS, UNK
+from tests.text.passages import LANGUAGES, passage, trained
 
 
 @pytest.fixture
@@ -145,11 +123,6 @@ def test_a_word_that_equals_a_marker_becomes_unknown(marker: str) -> None:
         assert tokenizer.decode(ids) == text.lower().replace(marker, "xxunk")
 
 
-def test_no_piece_is_a_marker() -> None:
-    pieces = train_pieces(["xxmajor xxmajor xxupper xxupper xxup XXMAJ"] * 20, 400)
-    assert set(pieces.pieces).isdisjoint(MARKERS)
-
-
 @settings(max_examples=100, deadline=None)
 @given(PATCHES.map(lambda text: text + " one two three four five " + text), st.data())
 def test_blocks_give_what_the_whole_text_gives(text: str, data: st.DataObject) -> None:
@@ -198,154 +171,9 @@ def test_a_text_goes_on_behind_another(tokenizer: SubwordTokenizer) -> None:
     assert tokenizer.decode([start, *ids]) == "was late"
 
 
-CODE = """
-import sys
-from steadfit.text.piece_training import train_pieces
-texts = open(sys.argv[1], encoding="utf-8").read().splitlines()
-print(train_pieces(texts, 500).fingerprint)
-"""
-
-
-@pytest.mark.parametrize("language", ["english", "chinese"])
-def test_the_same_text_gives_the_same_pieces_in_any_process(language: str) -> None:
-    expected = trained(language, 500).vocab.fingerprint
-    for threads in ("1", "3"):
-        done = subprocess.run(
-            [sys.executable, "-c", CODE, str(DATA / f"{language}.txt")],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, "RAYON_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "true"},
-        )
-        assert done.stdout.strip() == expected
-
-
-def test_frequent_words_are_pieces() -> None:
-    """Also a word that is part of no other, which the library alone would not take."""
-    assert "▁zebra" in train_pieces(["a zebra ran; the zebra, a zebra. The rat ate."] * 30, 400)
-
-
-def test_texts_are_sampled_evenly_and_held_in_part() -> None:
-    documents = [f"{word} " * 2_000 for word in ("apple", "berry", "cherry", "damson")] * 4
-    drawn = iter(documents)
-    pieces = train_pieces(drawn, 400, characters=40_000)
-    assert next(drawn, None) is None
-    assert sum(f"▁{word}" in pieces for word in ("apple", "berry", "cherry", "damson")) in (1, 2)
-    assert "▁damson" in train_pieces(documents, 400)
-
-
-def test_a_file_brings_back_the_same_tokenizer(tokenizer: SubwordTokenizer, tmp_path: Path) -> None:
-    path = tmp_path / "tokenizer.json"
-    tokenizer.save(path)
-    for loaded in (Tokenizer.load(path), SubwordTokenizer.load(path)):
-        assert isinstance(loaded, SubwordTokenizer)
-        assert loaded == tokenizer
-        assert loaded.fingerprint == tokenizer.fingerprint
-        assert loaded.encode(passage("german")) == tokenizer.encode(passage("german"))
-    assert json.loads(path.read_text("utf-8"))["rules"] == "steadfit-subwords-1"
-    words = Tokenizer(Vocab([*MARKERS, "good"]))
-    words.save(path)
-    with pytest.raises(FileFormatError, match=r"Tokenizer\.load"):
-        SubwordTokenizer.load(path)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"scores": None},
-        {"scores": [0.0]},
-        {"scores": "high"},
-        {"tokens": [*FIXED]},
-        {"tokens": [*MARKERS, "a"], "scores": [-1.0]},
-        {"tokens": [*FIXED, SPACE, "a b"], "scores": [-1.0, -2.0]},
-        {"tokens": [*FIXED, SPACE, f"a{SPACE}"], "scores": [-1.0, -2.0]},
-        {"tokens": [*FIXED, "a"], "scores": [-1.0]},
-        {"tokens": [*FIXED, SPACE], "scores": [1.0]},
-        {"tokens": [*FIXED, SPACE], "scores": [float("nan")]},
-        {"tokens": [*FIXED, SPACE, ""], "scores": [-1.0, -1.0]},
-    ],
-)
-def test_an_altered_file_is_refused(tokenizer: SubwordTokenizer, change: dict[str, Any]) -> None:
-    with pytest.raises(FileFormatError, match="holds no vocabulary"):
-        Tokenizer.from_dict({**tokenizer.to_dict(), **change})
-
-
-def test_scores_count_in_the_fingerprint_and_in_equality(tokenizer: SubwordTokenizer) -> None:
-    vocab = tokenizer.vocab
-    assert isinstance(vocab, Pieces)
-    other = Pieces(vocab.pieces, [*vocab.scores[:-1], vocab.scores[-1] - 1])
-    assert other != vocab
-    assert other.fingerprint != vocab.fingerprint
-    assert vocab != Vocab(vocab.itos)
-    assert Vocab(vocab.itos) != vocab
-
-
-def test_copies_are_equal_and_encode_alike(tokenizer: SubwordTokenizer) -> None:
-    file = io.BytesIO()
-    joblib.dump(tokenizer, file)
-    file.seek(0)
-    for twin in (copy.deepcopy(tokenizer), joblib.load(file)):
-        assert isinstance(twin, SubwordTokenizer)
-        assert (twin, hash(twin)) == (tokenizer, hash(tokenizer))
-        assert twin.encode("Alice ran!!!!") == tokenizer.encode("Alice ran!!!!")
-
-
-def test_threads_share_one_tokenizer(tokenizer: SubwordTokenizer) -> None:
-    texts = [f"Alice and rabbit{n % 31}{'!' * (n % 7)} 中{n}" for n in range(300)]
-    fresh = SubwordTokenizer(tokenizer.vocab)
-    with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(fresh.encode, texts)) == list(map(tokenizer.encode, texts))
-
-
-def test_the_memo_starts_anew_when_it_is_full(
-    tokenizer: SubwordTokenizer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("steadfit.text.subwords.MEMO_SIZE", 20)
-    small = SubwordTokenizer(tokenizer.vocab)
-    for n in range(40):
-        assert small.encode(f"rabbit {n}") == tokenizer.encode(f"rabbit {n}")
-    assert len(small._memo) <= 22
-
-
 @pytest.mark.parametrize("text", [None, b"bytes", 1.5])
 def test_what_is_not_a_string_is_refused(tokenizer: SubwordTokenizer, text: Any) -> None:
     with pytest.raises(DataError, match=f"not {type(text).__name__}"):
         tokenizer.encode(text)
     with pytest.raises(DataError, match=f"Document 1 is {type(text).__name__}"):
         SubwordTokenizer.train(["a text", text])
-
-
-@pytest.mark.parametrize("vocab_size", [299, 0, -1, 65_537, 8000.5, "8000", None])
-def test_a_size_out_of_range_is_refused(vocab_size: Any) -> None:
-    with pytest.raises(DataError, match="vocab_size"):
-        SubwordTokenizer.train([passage("english")], vocab_size)
-
-
-@pytest.mark.parametrize("texts", [[], [""], ["word word"], ["\x00\x00 \ud800\ud800"]])
-def test_too_little_text_is_refused(texts: list[str]) -> None:
-    with pytest.raises(DataError, match="too few to find pieces"):
-        SubwordTokenizer.train(texts)
-
-
-def test_one_string_is_not_taken_for_texts() -> None:
-    with pytest.raises(DataError, match="one string"):
-        SubwordTokenizer.train(passage("english"))
-
-
-def test_each_tokenizer_takes_its_own_vocabulary(tokenizer: SubwordTokenizer) -> None:
-    with pytest.raises(DataError, match=r"Tokenizer\.of"):
-        Tokenizer(tokenizer.vocab)
-    with pytest.raises(DataError, match="Pieces are accepted"):
-        SubwordTokenizer(Vocab(MARKERS))
-    assert Tokenizer.of(tokenizer.vocab) == tokenizer
-    assert type(Tokenizer.of(Vocab(MARKERS))) is Tokenizer
-
-
-def test_only_training_needs_the_library(
-    tokenizer: SubwordTokenizer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "tokenizers", None)
-    loaded = Tokenizer.from_dict(tokenizer.to_dict())
-    assert loaded.encode("Alice") == tokenizer.encode("Alice")
-    with pytest.raises(DataError, match=r"steadfit\[subwords\]"):
-        SubwordTokenizer.train([passage("english")])
