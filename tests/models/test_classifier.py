@@ -1,8 +1,8 @@
+"""A classifier gives each document the answer it has alone, and is made as fastai makes it."""
+
 from __future__ import annotations
 
 import threading
-import weakref
-from itertools import pairwise
 
 import pytest
 import torch
@@ -15,58 +15,16 @@ from steadfit.models import classifier as module
 from steadfit.models.classifier import Head, TextClassifier
 from steadfit.models.config import CLASSIFIER_DEFAULTS, AWDLSTMConfig
 from steadfit.models.outputs import DocumentWindow
-
-WORDS = 30
-RAGGED = st.lists(st.integers(1, 40), min_size=1, max_size=8)
-
-
-def small(bptt: int = 4, grad_tokens: int = 8, drop_mult: float = 1.0) -> TextClassifier:
-    torch.manual_seed(5)
-    config = AWDLSTMConfig.from_defaults(
-        CLASSIFIER_DEFAULTS, WORDS, drop_mult, {"emb_sz": 5, "n_hid": 7, "n_layers": 2}
-    )
-    model = TextClassifier(config, 3, bptt, grad_tokens)
-    for parameter in model.encoder.rnns.parameters():
-        nn.init.uniform_(parameter, -0.7, 0.7)  # a memory that matters
-    nn.init.normal_(model.encoder.embedding.weight)
-    for layer in (model.head[0], model.head[4]):
-        nn.init.normal_(layer.running_mean)
-        nn.init.uniform_(layer.running_var, 0.5, 2)
-    return model.eval()
-
-
-def pooling(bptt: int, grad_tokens: int) -> TextClassifier:
-    """A classifier whose head hands on what it is given."""
-    model = small(bptt, grad_tokens, drop_mult=0.0).double()
-    model.head = Head()
-    return model
-
-
-def documents(lengths: list[int], seed: int = 0) -> list[Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    return [torch.randint(0, WORDS, (length,), generator=generator) for length in lengths]
-
-
-def batch(texts: list[Tensor], extra: int = 0, behind: int | None = 1) -> tuple[Tensor, Tensor]:
-    lengths = torch.tensor([len(text) for text in texts])
-    shape = (len(texts), int(lengths.max()) + extra)
-    tokens = torch.randint(0, WORDS, shape) if behind is None else torch.full(shape, behind)
-    for row, text in enumerate(texts):
-        tokens[row, : len(text)] = text
-    return tokens, lengths
-
-
-def plain_states(model: TextClassifier, text: Tensor) -> Tensor:
-    """Read one document in one go by the layers' own forward: (time, units)."""
-    x = model.encoder.embedding(text.unsqueeze(0))
-    for layer in model.encoder.rnns:
-        x, _ = layer(x)
-    return x.squeeze(0)
-
-
-def plain_pool(states: Tensor) -> Tensor:
-    return torch.cat([states[-1], states.max(dim=0).values, states.mean(dim=0)])
-
+from tests.models.small_classifiers import (
+    RAGGED,
+    WORDS,
+    batch,
+    documents,
+    plain_pool,
+    plain_states,
+    pooling,
+    small,
+)
 
 # ---- one document, one answer --------------------------------------------------------------
 
@@ -134,118 +92,6 @@ def test_two_threads_get_what_one_gets() -> None:
     for got, wanted in zip(results, expected, strict=True):
         assert len(got) == 20
         assert all(torch.equal(value, wanted) for value in got)
-
-
-# ---- gradients -----------------------------------------------------------------------------
-
-
-def truncated_pool(model: TextClassifier, text: Tensor, bptt: int, grad_tokens: int) -> Tensor:
-    """Read one document as the docstring of the classifier says, window by window."""
-    state = [None] * len(model.encoder.rnns)
-    states = []
-    for start in range(0, len(text), bptt):
-        window = text[start : start + bptt]
-        left = len(text) - start
-        is_last = left <= bptt
-        with torch.set_grad_enabled(left <= grad_tokens or is_last):
-            x = model.encoder.embedding(window.unsqueeze(0))
-            for i, layer in enumerate(model.encoder.rnns):
-                x, (h, c) = layer(x, state[i])
-                state[i] = (h.detach(), c.detach())
-        states.append(x.squeeze(0))
-    return plain_pool(torch.cat(states))
-
-
-@given(RAGGED, st.integers(1, 9), st.integers(1, 30))
-def test_gradients_are_those_of_documents_read_one_by_one_with_old_windows_cut_off(
-    lengths: list[int], bptt: int, grad_tokens: int
-) -> None:
-    model, texts = pooling(bptt, grad_tokens).train(), documents(lengths)
-    factors = torch.randn(len(texts), 15, dtype=torch.float64)
-    parameters = list(model.encoder.parameters())
-    got = torch.autograd.grad((model(*batch(texts, behind=None)) * factors).sum(), parameters)
-    pools = [truncated_pool(model, text, bptt, grad_tokens) for text in texts]
-    expected = torch.autograd.grad((torch.stack(pools) * factors).sum(), parameters)
-    for a, b in zip(got, expected, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-10)
-
-
-@given(RAGGED, st.integers(1, 9), st.integers(1, 30))
-def test_windows_with_gradient_are_few_and_every_document_has_one(
-    lengths: list[int], bptt: int, grad_tokens: int
-) -> None:
-    windows: list[DocumentWindow] = []
-    small(bptt, grad_tokens).train()(*batch([*documents(lengths), *documents([3])]), windows.append)
-    counts = [0] * (len(lengths) + 1)
-    for window in windows:
-        for row in range(window.old, len(window.hidden)):
-            counts[row] += 1
-        assert window.hidden.requires_grad == (window.old < len(window.hidden))
-    assert min(counts) >= 1
-    assert max(counts) <= -(-grad_tokens // bptt) + 1
-
-
-def saved_numbers(lengths: list[int]) -> int:
-    """Count the numbers that a forward pass keeps for its backward pass."""
-    kept: dict[int, int] = {}
-    alive = []
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
-        alive.append(tensor)  # so that no address is used twice
-        return tensor
-
-    model = small(bptt=5, grad_tokens=10, drop_mult=0.0).train()
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        model(*batch(documents(lengths))).sum().backward()
-    return sum(kept.values())
-
-
-def test_what_training_keeps_does_not_grow_with_the_longest_document() -> None:
-    # The short document's gradient must not make every window of the long one stay.
-    assert saved_numbers([2000, 30, 7]) == saved_numbers([200, 30, 7])
-
-
-# ---- long documents ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("gradients", [True, False])
-def test_a_long_document_is_read_whole_and_its_windows_are_let_go(gradients: bool) -> None:
-    model, length = small(bptt=70, grad_tokens=140, drop_mult=0.0), 20_000
-    seen, alive, most = 0, [], 0
-
-    def observe(window: DocumentWindow) -> None:
-        nonlocal seen, most, alive
-        seen += int(window.lengths.sum())
-        alive = [ref for ref in alive if ref() is not None]
-        most = max(most, len(alive))
-        alive.append(weakref.ref(window.hidden))
-
-    with torch.set_grad_enabled(gradients):
-        model(*batch(documents([length])), observe)
-    assert seen == length
-    assert most <= 2
-
-
-# ---- the windows an observer sees ----------------------------------------------------------
-
-
-@given(RAGGED, st.integers(1, 9))
-def test_an_observer_sees_every_real_step_once_and_the_output_before(
-    lengths: list[int], bptt: int
-) -> None:
-    model, texts = pooling(bptt, 10), documents(lengths)
-    windows: list[DocumentWindow] = []
-    model(*batch(texts, behind=None), windows.append)
-    longest_first = sorted(texts, key=len, reverse=True)
-    for row, text in enumerate(longest_first):
-        mine = [w for w in windows if row < len(w.hidden)]
-        states = torch.cat([w.hidden[row, : w.lengths[row]] for w in mine])
-        torch.testing.assert_close(states, plain_states(model, text), rtol=0, atol=1e-12)
-        assert mine[0].previous is None
-        for before, after in pairwise(mine):
-            assert torch.equal(after.previous[row], before.hidden[row, -1])
 
 
 # ---- make ----------------------------------------------------------------------------------
