@@ -15,17 +15,11 @@ from steadfit.core.errors import DataError, MissingExtraError
 from steadfit.text import laid_out, movie_reviews
 from steadfit.text.datasets import URLs, untar_data
 from steadfit.text.paths import DataPath
-from steadfit.text.readers import read_folder
+from tests.text.set_folders import documents
 
 TEXTS = ["bad <br />", "café\r\nfine", "", "  meh\n", "good", "copy"]
 LABELS = [0, 1, 0, 1, 1, 0]
 SPLIT = {"note": "", "train": [0, 1], "test": [3, 2], "shared_films": [4]}
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("STEADFIT_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
 
 
 @pytest.fixture
@@ -44,11 +38,6 @@ def package(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(movie_reviews, "_ROWS", len(TEXTS))
     monkeypatch.setattr(movie_reviews, "_DOCUMENTS", {"train": 2, "test": 2, "shared_films": 1})
     return path
-
-
-def documents(folder: Path) -> dict[str, str]:
-    corpus = read_folder(folder)
-    return dict(zip(corpus.names, corpus.texts, strict=True))
 
 
 LAID_OUT = {
