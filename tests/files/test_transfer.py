@@ -129,21 +129,72 @@ def test_a_vocabulary_of_another_size_than_the_encoder_is_refused(
     assert unchanged(model, before)
 
 
-@pytest.mark.parametrize("source_tied", [True, False])
-@pytest.mark.parametrize("tied", [True, False])
+TIED: dict[str, bool] = {}
+UNTIED, BARE = {"tie_weights": False}, {"out_bias": False}
+
+
+@pytest.fixture(name="save_made")
+def _save_made(
+    make_saved: Callable[..., SavedModel], make_model: MakeModel, tmp_path: Path
+) -> Callable[..., LanguageModel]:
+    """Save a language model with a decoder of some kind in `m`, and return it."""
+
+    def save(**decoder: bool) -> LanguageModel:
+        source = make_model("language-model", **decoder)
+        assert isinstance(source, LanguageModel)
+        if source.decoder.bias is not None:
+            nn.init.normal_(source.decoder.bias)
+        save_model(tmp_path / "m", replace(make_saved("language-model"), model=source))
+        return source
+
+    return save
+
+
+@pytest.mark.parametrize(("saved", "own"), [(TIED, TIED), (TIED, UNTIED), (UNTIED, UNTIED)])
 def test_a_language_model_takes_its_decoder_along(
-    source_tied: bool, tied: bool, make_saved: Callable[..., SavedModel], make_model: MakeModel,
-    make_vocab: MakeVocab, tmp_path: Path,
+    saved: dict[str, bool], own: dict[str, bool], save_made: Callable[..., LanguageModel],
+    make_model: MakeModel, make_vocab: MakeVocab, tmp_path: Path,
 ) -> None:  # fmt: skip
-    source = make_model("language-model", tie_weights=source_tied)
-    assert isinstance(source, LanguageModel)
-    nn.init.normal_(source.decoder.bias)
-    save_model(tmp_path / "m", replace(make_saved("language-model"), model=source))
+    source = save_made(**saved)
     old, new = make_vocab(), make_vocab(NEW_WORDS)
-    model = make_model("language-model", new, tie_weights=tied)
+    model = make_model("language-model", new, **own)
     assert isinstance(model, LanguageModel)
     load_language_model(model, new, tmp_path / "m", backwards=True)
-    assert (model.decoder.weight is model.encoder.embedding.weight) == tied
-    wanted = source.encoder.embedding.weight if tied else source.decoder.weight
-    torch.testing.assert_close(model.decoder.weight, match_rows(wanted, old, new))
+    assert (model.decoder.weight is model.encoder.embedding.weight) == (own == TIED)
+    torch.testing.assert_close(model.decoder.weight, match_rows(source.decoder.weight, old, new))
     torch.testing.assert_close(model.decoder.bias, match_rows(source.decoder.bias, old, new))
+
+
+def test_a_decoder_without_bias_leaves_that_of_the_model_as_it_was(
+    save_made: Callable[..., LanguageModel], make_model: MakeModel, make_vocab: MakeVocab,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    source, model = save_made(**BARE), make_model("language-model")
+    assert isinstance(model, LanguageModel)
+    nn.init.constant_(model.decoder.bias, 0.5)
+    load_language_model(model, make_vocab(), tmp_path / "m", backwards=True)
+    assert torch.equal(model.decoder.weight, source.decoder.weight)
+    assert set(model.decoder.bias.tolist()) == {0.5}
+
+
+@pytest.mark.parametrize(
+    ("saved", "own", "message"),
+    [
+        (UNTIED, TIED, "no room for: tie_weights is False there and True here"),
+        (TIED, BARE, "no room for: out_bias is True there and False here"),
+        (UNTIED, BARE, "tie_weights is False .* here; out_bias is True there and False here"),
+    ],
+)
+def test_a_decoder_that_would_be_lost_is_named_and_nothing_changes(
+    saved: dict[str, bool], own: dict[str, bool], message: str,
+    save_made: Callable[..., LanguageModel], make_model: MakeModel, make_vocab: MakeVocab,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    save_made(**saved)
+    vocab = make_vocab(NEW_WORDS)
+    model = make_model("language-model", vocab, **own)
+    before = state(model)
+    with pytest.raises(FileFormatError, match=message):
+        load_language_model(model, vocab, tmp_path / "m", backwards=True)
+    assert unchanged(model, before)
+    assert load_encoder(model.encoder, vocab, tmp_path / "m", backwards=True)  # takes no decoder

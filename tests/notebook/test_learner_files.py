@@ -247,6 +247,14 @@ def test_sizes_that_contradict_the_pretrained_model_are_named(
         request.getfixturevalue(maker)(pretrained=folder, config={"n_hid": 9})
 
 
+def test_a_config_without_room_for_the_pretrained_decoder_is_refused(lm: Any) -> None:
+    folder = lm(config={"emb_sz": 6, "n_hid": 8, "tie_weights": False}).export("source")
+    for name, here in (("tie_weights", True), ("out_bias", False)):
+        message = rf"{name} is {not here} there and {here} here\. .*leave these out of config="
+        with pytest.raises(FileFormatError, match=message):
+            lm(pretrained=folder, config={name: here})
+
+
 def test_an_encoder_that_is_nowhere_is_looked_for_among_installed_models(clas: Any) -> None:
     with pytest.raises(FileFormatError, match=r"models.missing, and no model 'missing' is install"):
         clas().load_encoder("missing")

@@ -12,6 +12,7 @@ from steadfit.core.errors import DataError, FileFormatError
 from steadfit.files.fastai_weights import is_fastai_folder, read_fastai_folder
 from steadfit.files.model_folder import SavedModel, load_model
 from steadfit.files.pretrained import pretrained_folder
+from steadfit.models.config import AWDLSTMConfig
 from steadfit.models.language_model import LanguageModel
 from steadfit.models.recurrent import AWDLSTM
 from steadfit.text.tokenizer import tokenizer_kind
@@ -104,7 +105,8 @@ def load_language_model(
     """Fill a language model, decoder included, from a saved one; arguments as `load_encoder`.
 
     Raises:
-        FileFormatError: as `load_encoder`, and where there is no decoder.
+        FileFormatError: as `load_encoder`; where there is no decoder, or where weights of its own
+            or its bias have no place in the model. The model stays as it was.
     """
     pretrained = _read(source, backwards)
     saved = pretrained.saved
@@ -114,6 +116,7 @@ def load_language_model(
             "pretrained language model is needed here: give the folder that its export or save "
             "wrote."
         )
+    _check_decoder(pretrained, model.config)
     _fill_encoder(model.encoder, vocab, pretrained, backwards)
     old, decoder = saved.tokenizer.vocab, saved.model.decoder
     if not model.config.tie_weights:
@@ -170,4 +173,19 @@ def _check_fit(pretrained: Pretrained, encoder: AWDLSTM, backwards: bool) -> Non
             f"The encoder in {place} has other sizes: {'; '.join(differences)}. With pretrained= "
             "leave the sizes out of config=, they come with the model; for load_encoder build "
             "both learners with the same sizes."
+        )
+
+
+def _check_decoder(pretrained: Pretrained, config: AWDLSTMConfig) -> None:
+    """Raise where a saved decoder holds weights that a model of this configuration has not."""
+    theirs, lost = pretrained.saved.model.config, []
+    if config.tie_weights and not theirs.tie_weights:
+        lost.append("tie_weights is False there and True here")
+    if theirs.out_bias and not config.out_bias:
+        lost.append("out_bias is True there and False here")
+    if lost:
+        raise FileFormatError(
+            f"The decoder in {pretrained.place} has weights that this model has no room for: "
+            f"{'; '.join(lost)}. With pretrained= leave these out of config=, they come "
+            "with the model; to take the encoder alone there is load_encoder."
         )

@@ -184,7 +184,8 @@ def language_model_learner(
 
     Raises:
         DataError: the data is for a classifier; a key of `config` does not exist.
-        FileFormatError: `pretrained` is no language model, or `config` names other sizes.
+        FileFormatError: `pretrained` is no language model, or `config` names other sizes or has
+            no room for its decoder.
     """
     check_arguments(data, arch, "language-model", "language_model_learner", "label_for_lm()")
     start = start_of(pretrained, data)
