@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from steadfit.core.errors import FileFormatError
+from steadfit.core.checks import shown
+from steadfit.core.errors import DataError, FileFormatError
 
 MOST_BYTES = 1 << 28  # a vocabulary of a million words takes a tenth of it
 CHECKSUM = "checksum"
@@ -75,6 +76,24 @@ def read_format(file: Path, format: str, newest: int, what: str, advice: str) ->
     return config
 
 
+def plain_values(name: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `content` as JSON gives it back, numbers of numpy and torch as Python's.
+
+    Raises:
+        DataError: JSON knows no such value, or not one inside it; the message says `name` and key.
+    """
+    plain: dict[str, Any] = {}
+    for key, value in content.items():
+        try:
+            plain |= json.loads(json.dumps({key: value}, default=_number))
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise DataError(
+                f"{name}: {key} holds what JSON does not know ({error}); give plain numbers, "
+                "texts, lists and dicts."
+            ) from error
+    return plain
+
+
 def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return `content` with a checksum of all of it."""
     return {**content, CHECKSUM: checksum(content)}
@@ -107,3 +126,12 @@ def may_be_replaced(folder: Path, config: str, format: str) -> bool:
         return read_json(folder / config, "").get("format") == format
     except FileFormatError:
         return False
+
+
+def _number(value: Any) -> bool | int | float:
+    """Return the one number that a scalar of numpy or torch holds."""
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        number = value.item()
+        if isinstance(number, (bool, int, float)):
+            return number
+    raise TypeError(shown(value))

@@ -12,7 +12,14 @@ import torch
 
 from steadfit.core.atomic import atomic_folder, write_json, write_text
 from steadfit.core.errors import DataError, FileFormatError
-from steadfit.core.json_files import CHECKSUM, checksum, may_be_replaced, read_json, sealed
+from steadfit.core.json_files import (
+    CHECKSUM,
+    checksum,
+    may_be_replaced,
+    plain_values,
+    read_json,
+    sealed,
+)
 from steadfit.files.compact import Numbers, packed, unpacked
 from steadfit.files.model_card import model_card
 from steadfit.files.model_config import (
@@ -93,8 +100,9 @@ def save_model(folder: str | Path, saved: SavedModel, numbers: Numbers = "float3
 
     Raises:
         FileFormatError: something else than a model folder stands there; it is left alone.
-        DataError: the model does not fit its tokenizer or classes, details use a name of ours, or
-            a weight is beyond the range of float16.
+        DataError: the model does not fit its tokenizer or classes, details use a name of ours or
+            hold, as metrics may, what JSON does not know, or a weight is beyond the range of
+            float16.
     """
     folder = Path(folder)
     if folder.exists() and not may_be_replaced(folder, "config.json", FORMAT):
@@ -102,6 +110,8 @@ def save_model(folder: str | Path, saved: SavedModel, numbers: Numbers = "float3
             f"{folder} exists and is not a Steadfit model folder, so it is not replaced. "
             "Choose another name."
         )
+    details = plain_values("details", saved.details)
+    metrics = plain_values("metrics", saved.metrics)
     _check_saved(saved)
     weights = packed(saved.model.state_dict(), numbers)
     config: dict[str, Any] = {
@@ -114,7 +124,7 @@ def save_model(folder: str | Path, saved: SavedModel, numbers: Numbers = "float3
         "numbers": numbers,
         "tokenizer_fingerprint": saved.tokenizer.fingerprint,
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
-        **saved.details,
+        **details,
     }
     if isinstance(saved.model, TextClassifier):
         config["classes"] = list(saved.classes)
@@ -125,11 +135,11 @@ def save_model(folder: str | Path, saved: SavedModel, numbers: Numbers = "float3
     with atomic_folder(folder) as fresh:
         save_tensors(fresh / WEIGHTS, weights)
         config["weights_sha256"] = file_digest(fresh / WEIGHTS)
-        config["metrics_checksum"] = checksum(saved.metrics)
+        config["metrics_checksum"] = checksum(metrics)
         write_json(fresh / "config.json", sealed(config))
         saved.tokenizer.save(fresh / "tokenizer.json")
-        write_json(fresh / "metrics.json", dict(saved.metrics))
-        write_text(fresh / "README.md", model_card(config, saved.metrics))
+        write_json(fresh / "metrics.json", metrics)
+        write_text(fresh / "README.md", model_card(config, metrics))
     return folder
 
 
