@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +76,31 @@ def test_weights_of_torch_save_under_our_name_are_refused(
     with pytest.raises(FileFormatError, match="looks like a pickle"):
         load_model(folder)
     assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["PK", "PKV rates of 2024\n", "PK\x03", "PK\x01\x02", "PK\x07\x07"]
+)
+def test_a_text_that_begins_like_an_archive_does_not_make_a_model_unreadable(
+    text: str, saved_folder: SavedFolder
+) -> None:
+    folder = saved_folder("classifier")
+    (folder / "notes.txt").write_bytes(text.encode())
+    assert load_model(folder).kind == "classifier"
+
+
+@pytest.mark.parametrize("files", [[], ["archive/data.pkl"]])
+def test_an_archive_under_any_name_is_refused(files: list[str], saved_folder: SavedFolder) -> None:
+    folder = saved_folder("classifier")
+    with zipfile.ZipFile(folder / "notes.txt", "w") as archive:
+        for name in files:
+            archive.writestr(name, b"x")
+    with pytest.raises(FileFormatError, match=r"notes\.txt looks like a pickle"):
+        load_model(folder)
+
+
+def test_an_archive_in_several_parts_is_refused(saved_folder: SavedFolder) -> None:
+    folder = saved_folder("classifier")
+    (folder / "notes.txt").write_bytes(b"PK\x07\x08PK\x03\x04")
+    with pytest.raises(FileFormatError, match=r"notes\.txt looks like a pickle"):
+        load_model(folder)

@@ -15,6 +15,7 @@ from steadfit.core.atomic import atomic_file
 from steadfit.core.errors import FileFormatError
 
 PICKLE_SUFFIXES = {".pkl", ".pickle", ".pth", ".pt", ".bin", ".ckpt", ".joblib", ".dill"}
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")  # of a file in it, of none, of several parts
 
 
 def save_tensors(path: str | Path, tensors: Mapping[str, Tensor]) -> None:
@@ -125,7 +126,7 @@ def looks_like_pickle(path: Path) -> bool:
     # either, and goes on with the header.
     if head[4:] == b"\0\0\0\0{":
         return False
-    return head[:2] == b"PK" or (head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05")
+    return head.startswith(_ZIP) or (head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05")
 
 
 def refuse_pickles(folder: Path) -> None:
