@@ -15,6 +15,7 @@ from steadfit.penalties import (
     norm_stabilizer,
     reference,
     temporal_activation_regularization,
+    warm_up,
 )
 
 Penalty = Callable[..., Tensor]
@@ -208,6 +209,9 @@ def test_states_of_low_precision_are_computed_in_float32(
         (torch.tensor([1.0, 2.0]), "float32.*integers"),
         (torch.ones(2, 4, dtype=torch.bool), r"\(2, 4\).*\(2, 3\)"),
         (torch.ones(2, dtype=torch.bool), r"mask has shape \(2,\)"),
+        ([3, 2], "lengths are a list; give a tensor"),
+        (torch.tensor([3, 2]).numpy(), "lengths are a ndarray"),
+        (torch.tensor([4, 2], dtype=torch.uint16), "from 2 to 4"),
     ],
 )
 def test_lengths_that_do_not_fit_are_refused(
@@ -220,8 +224,24 @@ def test_lengths_that_do_not_fit_are_refused(
 @each
 @pytest.mark.parametrize(
     "wrong",
-    [torch.zeros(3, 4), *(torch.zeros(2, 3, 4, dtype=d) for d in (torch.int64, torch.complex64))],
+    [
+        (torch.zeros(2, 3, 4), None),
+        torch.zeros(3, 4),
+        *(torch.zeros(2, 3, 4, dtype=d) for d in (torch.int64, torch.complex64)),
+    ],
 )
 def test_states_that_are_none_are_refused(penalty: Penalty, wrong: Tensor) -> None:
     with pytest.raises(ValueError, match="batch, time, units"):
         penalty(wrong, 1.0)
+
+
+@each
+@pytest.mark.parametrize("wrong", [-1.0, float("nan"), True, "2", torch.tensor(1.0)])
+def test_coefficients_that_are_none_are_refused(penalty: Penalty, wrong: object) -> None:
+    with pytest.raises(ValueError, match=r"(alpha|beta) is .*; give a finite number from zero"):
+        penalty(torch.zeros(2, 3, 4), wrong)
+
+
+def test_a_schedule_is_for_the_modules() -> None:
+    with pytest.raises(ValueError, match=r"beta is .*A schedule is for the modules"):
+        norm_stabilizer(torch.zeros(2, 3, 4), warm_up(50.0, 10))

@@ -166,3 +166,5 @@ def test_packed_input_and_states_that_do_not_fit_are_refused() -> None:
         one_row = (torch.zeros(1, 1, 4).double(), torch.zeros(1, 1, 4).double())
         with pytest.raises(RuntimeError, match="Expected hidden"):
             module(torch.randn(5, 3, 2, dtype=torch.float64), one_row)
+        with pytest.raises(RuntimeError, match="sequence length to be larger than 0"):
+            module(torch.randn(*((3, 0, 2) if module.batch_first else (0, 3, 2))).double())

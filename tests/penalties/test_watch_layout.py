@@ -161,3 +161,15 @@ def test_batch_first_speaks_for_a_wrapper_that_turns_the_axes_around() -> None:
     with watch(model, {"0.rnn": all_three()}, batch_first=True) as watched:  # which says so itself
         h = model(x)
         assert_same(watched.penalty(), by_loops(h), model)
+
+
+def test_an_encoder_and_a_decoder_have_a_watch_and_lengths_each() -> None:
+    model = nn.ModuleDict({name: nn.GRU(2, 3, batch_first=True) for name in ("enc", "dec")})
+    model.double()
+    with watch(model, {"enc": all_three()}) as read, watch(model, {"dec": all_three()}) as written:
+        read.set_lengths(torch.tensor([3, 2]))
+        written.set_lengths(torch.tensor([4, 5]))
+        first, state = model["enc"](batch(2, 3, 2))
+        second, _ = model["dec"](batch(2, 5, 2), state)
+        expected = by_loops(first, [3, 2]) + by_loops(second, [4, 5])
+        assert_same(read.penalty() + written.penalty(), expected, model)

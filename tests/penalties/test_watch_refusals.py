@@ -137,6 +137,54 @@ def test_outputs_that_are_no_states_are_refused(output: object) -> None:
         model(output)
 
 
+class Decoder(nn.Module):
+    """Goes on step by step, as one that reads what it wrote."""
+
+    def __init__(self, by_name: bool) -> None:
+        super().__init__()
+        self.rnn = nn.GRU(2, 3, batch_first=True)
+        self.by_name = by_name
+
+    def forward(self, x: Tensor) -> None:
+        state = None
+        for step in x.split(1, dim=1):
+            _, state = self.rnn(step, hx=state) if self.by_name else self.rnn(step, state)
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_a_module_that_is_called_step_by_step_is_refused(by_name: bool) -> None:
+    for penalty in (TemporalActivationRegularization(1.0), NormStabilizer(1.0)):
+        model = Decoder(by_name)
+        with watch(model, {"rnn": [penalty]}) as watched:
+            model(torch.randn(2, 4, 2))
+            with pytest.raises(RuntimeError, match="'rnn' was called 4 times with a single step"):
+                watched.penalty()
+            watched.forget()
+            model(torch.randn(2, 1, 2))
+            watched.penalty()  # one call is a batch of short rows
+
+
+def test_ar_needs_no_steps_and_rows_of_one_step_no_state() -> None:
+    decoder, rnn = Decoder(by_name=False), nn.GRU(2, 3, batch_first=True)
+    with watch(decoder, {"rnn": [ActivationRegularization(1.0)]}) as watched:
+        decoder(torch.randn(2, 4, 2))
+        assert watched.penalty() > 0
+    with watch(rnn, {"": [NormStabilizer(1.0)]}) as watched:
+        for _ in range(2):  # micro-batches
+            rnn(torch.randn(2, 1, 2))
+        assert watched.penalty() == 0
+
+
+def test_a_dropout_at_two_places_is_refused() -> None:
+    dropout = nn.Dropout(0.5)
+    model = nn.ModuleDict({"rnn": nn.GRU(2, 3, batch_first=True), "dropout": dropout})
+    with watch(model, {"dropout": [ActivationRegularization(1.0)]}) as watched:
+        x = dropout(torch.randn(2, 4, 2, requires_grad=True))
+        with pytest.raises(ValueError, match=r"2 units in one call and 3 in another.*of its own"):
+            dropout(model["rnn"](x)[0])
+        watched.forget()
+
+
 def test_a_cell_is_refused() -> None:
     model = nn.Sequential(nn.GRUCell(2, 3))
     with (

@@ -10,7 +10,7 @@ import torch
 import torch.distributed
 from torch import Tensor
 
-from steadfit.penalties.modules import On, Penalty
+from steadfit.penalties.modules import ActivationRegularization, On, Penalty
 from steadfit.penalties.reading import States, norm_totals
 from steadfit.penalties.sums import Sums
 
@@ -45,6 +45,7 @@ class Calls:
             )
         self.name = name
         self.penalties = penalties
+        self._units: dict[On, int] = {}
         self._norms: list[tuple[Tensor, Tensor]] = []
         self.clear()
 
@@ -53,17 +54,31 @@ class Calls:
         self._sums: dict[int, Sums] = {}
         self._zeros: dict[On, Tensor] = {}  # of the kinds of states that were seen
         self._without_gradient = False
+        self._carried = False  # whether a call was handed a state to go on from
+        self._counted = self._longest = 0  # calls in training, and steps of the longest
 
-    def add(self, on: On, states: States, training: bool) -> None:
+    def add(self, on: On, states: States, training: bool, carried: bool = False) -> None:
         """Count a call; one in evaluation adds nothing.
 
+        Args:
+            on: which states these are.
+            states: of the call.
+            training: whether the module is in training.
+            carried: whether it was handed a state beside its inputs.
+
         Raises:
-            ValueError: the lengths do not fit the states.
+            ValueError: the lengths do not fit the states, or a call before had other units.
         """
         if on not in self._zeros:
             self._zeros[on] = states.values.new_zeros((), dtype=torch.float32)
+        units = states.values.shape[2]
+        if self._units.setdefault(on, units) != units:
+            raise ValueError(_OTHER_UNITS.format(name=self.name, units=(self._units[on], units)))
         if not training:
             return
+        self._carried |= carried
+        self._counted += 1
+        self._longest = max(self._longest, states.values.shape[1] if states.have_steps else 0)
         for number, penalty in enumerate(self.penalties):
             if penalty.on != on:
                 continue
@@ -86,12 +101,16 @@ class Calls:
         """Return the penalties of all calls so far.
 
         Raises:
-            RuntimeError: there was none, or one in training had no gradient.
+            RuntimeError: there was none, one in training had no gradient, or a recurrent module
+                was called step by step.
         """
         if any(penalty.on not in self._zeros for penalty in self.penalties):
             raise RuntimeError(_NOT_CALLED.format(name=self.name))
         if self._without_gradient:
             raise RuntimeError(_NO_GRADIENT.format(name=self.name))
+        one_by_one = self._carried and self._counted > 1 and self._longest == 1
+        if one_by_one and not all(isinstance(p, ActivationRegularization) for p in self.penalties):
+            raise RuntimeError(_STEP_BY_STEP.format(name=self.name, calls=self._counted))
         return [
             Term(
                 f"{self.name}/{title(penalty)}",
@@ -191,4 +210,16 @@ _NO_GRADIENT = (
     "it. Checkpointing: give use_reentrant=False. Under torch.no_grad(), or with all its weights "
     "frozen: call eval() on it, or watch it only once it trains. If the call was meant: forget() "
     "drops it."
+)
+
+_STEP_BY_STEP = (
+    "{name!r} was called {calls} times with a single step each and a state to go on from, so there "
+    "is no pair of steps to penalise. Stack its outputs to (batch, time, units) and call the "
+    "penalty itself, or watch a module that returns them all."
+)
+
+_OTHER_UNITS = (
+    "{name!r} returned {units[0]} units in one call and {units[1]} in another, so it is used at "
+    "two places of the model, whose states are no parts of one sequence. Give each place a module "
+    "of its own."
 )

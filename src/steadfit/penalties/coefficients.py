@@ -49,12 +49,23 @@ def checked(value: object, step: int | None = None) -> float:
     Raises:
         ValueError: it is not a finite number from zero.
     """
+    where = "the coefficient" if step is None else f"the coefficient at step {step}"
+    return _number(value, where, ", or a function of the step that returns one")
+
+
+def checked_number(name: str, value: object) -> float:
+    """Return a coefficient that may be no schedule as a float.
+
+    Raises:
+        ValueError: it is not a finite number from zero.
+    """
+    hint = ". A schedule is for the modules: NormStabilizer(warm_up(...))(h, step=...)"
+    return _number(value, name, hint if callable(value) else "")
+
+
+def _number(value: object, what: str, hint: str) -> float:
     is_bool = isinstance(value, bool)  # a Real, too
     number = float(value) if isinstance(value, Real) and not is_bool else math.nan
     if not 0 <= number < math.inf:
-        where = "" if step is None else f" at step {step}"
-        raise ValueError(
-            f"the coefficient{where} is {value!r}; give a finite number from zero, or a function "
-            "of the step that returns one"
-        )
+        raise ValueError(f"{what} is {value!r}; give a finite number from zero{hint}")
     return number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from steadfit.penalties.coefficients import checked_number
 from steadfit.penalties.sums import activation_sums, norm_sums, real_lengths, temporal_sums
 
 
@@ -23,11 +24,11 @@ def activation_regularization(
         A scalar in float32, or in float64 for float64 outputs. Zero without a real step.
 
     Raises:
-        ValueError: the shapes or lengths do not fit each other.
+        ValueError: the coefficient is no finite number from zero, or shapes or lengths do not fit.
 
     Merity, McCann & Socher (2017), "Revisiting Activation Regularization for Language RNNs".
     """
-    return alpha * activation_sums(dropped, real_lengths(lengths)).mean()
+    return checked_number("alpha", alpha) * activation_sums(dropped, real_lengths(lengths)).mean()
 
 
 def temporal_activation_regularization(
@@ -44,11 +45,11 @@ def temporal_activation_regularization(
         A scalar in float32, or in float64 for float64 states. Zero without two real steps in a row.
 
     Raises:
-        ValueError: the shapes or lengths do not fit each other.
+        ValueError: the coefficient is no finite number from zero, or shapes or lengths do not fit.
 
     Merity, McCann & Socher (2017), "Revisiting Activation Regularization for Language RNNs".
     """
-    return beta * temporal_sums(h, real_lengths(lengths)).mean()
+    return checked_number("beta", beta) * temporal_sums(h, real_lengths(lengths)).mean()
 
 
 def norm_stabilizer(h: Tensor, beta: float, lengths: Tensor | None = None) -> Tensor:
@@ -67,8 +68,8 @@ def norm_stabilizer(h: Tensor, beta: float, lengths: Tensor | None = None) -> Te
         A scalar in float32, or in float64 for float64 states.
 
     Raises:
-        ValueError: the shapes or lengths do not fit each other.
+        ValueError: the coefficient is no finite number from zero, or shapes or lengths do not fit.
 
     Krueger & Memisevic (2016), "Regularizing RNNs by Stabilizing Activations", equation 1.
     """
-    return beta * norm_sums(h, real_lengths(lengths)).over_rows().mean()
+    return checked_number("beta", beta) * norm_sums(h, real_lengths(lengths)).over_rows().mean()

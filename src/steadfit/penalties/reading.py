@@ -11,14 +11,6 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from steadfit.penalties.selection import is_recurrent
 
 
-class Layout(NamedTuple):
-    """How the outputs of a module lie."""
-
-    batch_first: bool
-    bidirectional: bool
-    widths: frozenset[int]  # of outputs in two directions; empty: any
-
-
 class Lengths(NamedTuple):
     """Which steps are real: whole numbers (batch,), or a bool mask (batch, time)."""
 
@@ -31,12 +23,12 @@ class States(NamedTuple):
 
     values: Tensor  # (rows, time, units), in the order of the text
     real: Tensor | None  # bool (rows, time); None: all steps are real
-    directions: int
+    directions: int = 1
     have_steps: bool = True  # false for outputs of all rows in one, (rows · time, units)
 
 
-def layout_of(module: nn.Module, batch_first: bool | None) -> Layout | None:
-    """Return how a module's outputs lie; None where nothing says so.
+def rows_first(module: nn.Module, batch_first: bool | None) -> bool | None:
+    """Return whether a module's outputs are (batch, time, units); None where nothing says so.
 
     What it says itself counts first, then `batch_first`, then what is inside: a wrapper may turn
     the outputs of its recurrent module around.
@@ -46,12 +38,7 @@ def layout_of(module: nn.Module, batch_first: bool | None) -> Layout | None:
         batch_first = own
     elif batch_first is None and len(said := said_by_recurrent(module)) == 1:
         batch_first = said.pop()
-    if batch_first is None:
-        return None
-    two = [one for one in module.modules() if getattr(one, "bidirectional", False) is True]
-    # A wrapper may have mixed the directions; what has another width is one direction.
-    widths = {2 * (one.proj_size or one.hidden_size) for one in two if isinstance(one, nn.RNNBase)}
-    return Layout(batch_first, bool(two), frozenset(widths))
+    return batch_first
 
 
 def said_by_recurrent(model: nn.Module) -> set[bool]:
@@ -90,17 +77,17 @@ def read(
     name: str,
     module: nn.Module,
     output: object,
-    layout: Layout,
+    batch_first: bool,
     lengths: Lengths | None,
     any_order: bool = False,
 ) -> States:
-    """Return the states in what `module` returned.
+    """Return the states in what `module` returned, as one direction.
 
     Args:
         name: of the module, for messages.
         module: the module, which may be a cell by mistake.
         output: a tensor, a PackedSequence, or a tuple that begins with one.
-        layout: how they lie.
+        batch_first: whether they are (batch, time, units).
         lengths: real steps of the rows; those of a PackedSequence are its own.
         any_order: whether (anything, units) will do, which has no steps to tell apart.
 
@@ -108,7 +95,7 @@ def read(
         ValueError: the output is none of these, holds integers or complex numbers, or the lengths
             do not fit it.
     """
-    values, real = _outputs(name, module, output)
+    values, real = outputs_of(name, module, output)
     packed = real is not None
     # (batch, units), the last states, look the same as one row without its batch axis; only
     # PyTorch's own modules are sure to mean the latter.
@@ -122,14 +109,11 @@ def read(
             "floating point, (batch, time, units) or (time, batch, units). Give a single row its "
             "batch axis."
         )
-    if not (layout.batch_first or packed or one_row or flat):
+    if not (batch_first or packed or one_row or flat):
         values = values.transpose(0, 1)
     if lengths is not None and not packed:
         real = _real(name, lengths, values)
-    if not layout.bidirectional or (layout.widths and values.shape[2] not in layout.widths):
-        return States(values, real, 1, not flat)
-    rows = torch.cat(values.chunk(2, dim=2))
-    return States(rows, None if real is None else torch.cat([real, real]), 2, not flat)
+    return States(values, real, have_steps=not flat)
 
 
 @torch.no_grad()
@@ -159,8 +143,12 @@ def _from_the_end(norms: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
     return norms.gather(1, order), real.gather(1, order)
 
 
-def _outputs(name: str, module: nn.Module, output: object) -> tuple[Tensor, Tensor | None]:
-    """Return the outputs, and which steps are real in what was packed: (batch, time) then."""
+def outputs_of(name: str, module: nn.Module, output: object) -> tuple[Tensor, Tensor | None]:
+    """Return the outputs, and which steps are real in what was packed: (batch, time) then.
+
+    Raises:
+        ValueError: there are none, or the module is a cell.
+    """
     packed = isinstance(output, PackedSequence)  # which is a tuple, too
     first = output[0] if isinstance(output, tuple) and output and not packed else output
     if isinstance(first, PackedSequence):

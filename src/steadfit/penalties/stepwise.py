@@ -134,6 +134,8 @@ def stepwise_lstm(
 def _check_shapes(module: nn.LSTM, x: Tensor, state: Hidden | None) -> None:
     # nn.LSTM's own check: a state of one row would be spread over the batch otherwise.
     module.check_input(x, None)
+    if not x.shape[1 if module.batch_first else 0]:
+        raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
     if state is not None:
         module.check_forward_args(x, state, None)
 

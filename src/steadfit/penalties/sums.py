@@ -112,7 +112,10 @@ def real_lengths(lengths: Tensor | None) -> Tensor | None:
     Raises:
         ValueError: an integer length is below one.
     """
-    if lengths is not None and lengths.dtype != torch.bool and (lengths < 1).any():
+    if lengths is None:
+        return None
+    lengths = _tensor(lengths)
+    if lengths.dtype != torch.bool and (lengths < 1).any():
         raise ValueError(
             f"the shortest length is {int(lengths.min())}; a row has one real step or more. Leave "
             "empty rows out, or add up windows, whose rows may have ended (see the sums)"
@@ -161,6 +164,11 @@ def _both(real: Tensor | None) -> Tensor | None:
 
 def real_steps(h: Tensor, lengths: Tensor | None) -> Tensor | None:
     """Which steps are real, bool (batch, time); None if all are."""
+    if not isinstance(h, Tensor):
+        raise ValueError(
+            f"states are a {type(h).__name__}; give a tensor (batch, time, units): the outputs "
+            "alone of what an RNN returned, and of what is packed the padded ones"
+        )
     if h.dim() != 3 or not h.is_floating_point():
         raise ValueError(
             f"states are {h.dtype} of shape {tuple(h.shape)}; give floating point of shape "
@@ -169,6 +177,7 @@ def real_steps(h: Tensor, lengths: Tensor | None) -> Tensor | None:
     batch, time = h.shape[:2]
     if lengths is None:
         return None
+    lengths = _tensor(lengths)
     if lengths.dtype == torch.bool:
         if lengths.shape != (batch, time):
             raise ValueError(
@@ -187,6 +196,17 @@ def real_steps(h: Tensor, lengths: Tensor | None) -> Tensor | None:
             f"time = {time}"
         )
     return torch.arange(time, device=h.device) < lengths.to(h.device).unsqueeze(1)
+
+
+def _tensor(lengths: object) -> Tensor:
+    """Return lengths that are a tensor; of whole numbers in a type that can be compared."""
+    if not isinstance(lengths, Tensor):
+        raise ValueError(
+            f"lengths are a {type(lengths).__name__}; give a tensor of whole numbers (batch,), a "
+            "bool mask (batch, time), or None"
+        )
+    whole = not (lengths.dtype == torch.bool or lengths.is_floating_point() or lengths.is_complex())
+    return lengths.to(torch.int64) if whole else lengths
 
 
 def _border(

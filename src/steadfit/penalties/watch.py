@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from steadfit.penalties.calls import Calls, over_ranks
-from steadfit.penalties.modules import ActivationRegularization, On, Penalty
+from steadfit.penalties.directions import Directions
+from steadfit.penalties.hooks import on_forward, within_backward
+from steadfit.penalties.modules import (
+    ActivationRegularization,
+    Penalty,
+    TemporalActivationRegularization,
+)
 from steadfit.penalties.reading import (
-    Layout,
     Lengths,
+    States,
     checked_lengths,
-    layout_of,
     read,
+    rows_first,
     said_by_recurrent,
 )
 from steadfit.penalties.selection import select, unwrapped
@@ -75,7 +82,11 @@ class Watched:
             for name, module in select(model, pattern).items():
                 self._modules[name] = module
                 self._penalties.setdefault(name, []).extend(_checked(pattern, wanted))
-        self._layouts = _layouts(model, self._modules, batch_first)
+        self._rows_first = _rows_first(model, self._modules, batch_first)
+        self._directions = {
+            name: Directions(name, unwrapped(module), not _alike(self._penalties[name]))
+            for name, module in self._modules.items()
+        }
         self._calls = {name: Calls(name, of) for name, of in self._penalties.items()}
         self._across_ranks = across_ranks
         self._lengths: Lengths | None = None
@@ -87,7 +98,8 @@ class Watched:
     def set_lengths(self, lengths: Tensor | None) -> None:
         """Say which steps are real in the forwards that follow, until this is called again.
 
-        Outputs that are packed carry their own lengths and need none.
+        Outputs that are packed carry their own lengths and need none. Modules with another axis of
+        time, such as a decoder beside its encoder, need a watch of their own.
 
         Args:
             lengths: whole numbers (batch,) from 1, padding behind; or a bool mask (batch, time),
@@ -162,9 +174,9 @@ class Watched:
         with ExitStack() as stack:  # takes off what was put on if one of them cannot be watched
             for name, module in self._modules.items():
                 if any(penalty.on == "cell" for penalty in self._penalties[name]):
-                    step_through(name, module, self._observer(name, "cell"), stack)
-                hook = _Hook(self._observer(name, "hidden"))
-                stack.callback(module.register_forward_hook(hook).remove)
+                    step_through(name, module, self._cells(name, module), stack)
+                self._directions[name].listen(stack)  # before the module itself is heard
+                on_forward(module, partial(self._see, name), stack)
             self._hooks = stack.pop_all()
         self._open = True
         return self
@@ -176,47 +188,36 @@ class Watched:
         self.forget()
         self._modules = {}
 
-    def _observer(self, name: str, on: On) -> Callable[[nn.Module, Any], None]:
-        # A compiled forward stops here, so the hook sees real tensors.
+    def _see(self, name: str, module: nn.Module, output: Any, carried: bool) -> None:
+        if not self._open:  # compiled code and copies of the model keep their hooks
+            return
+        penalties = self._penalties[name]
+        states = self._directions[name].split(self._states(name, module, output))
+        self._calls[name].add("hidden", states, module.training, carried)
+        self._calls[name].add_norms(states)
+        if not module.training and any(one.on == "cell" for one in penalties):
+            self._calls[name].add("cell", states, training=False)  # an LSTM steps in training only
+
+    def _cells(self, name: str, module: nn.Module) -> Callable[[nn.Module, Any], None]:
+        target = unwrapped(module)
+
         @torch.compiler.disable  # type: ignore[untyped-decorator]
-        def observe(module: nn.Module, output: Any) -> None:
-            if self._open:  # compiled code and copies of the model keep their hooks
-                self._see(name, on, module, output)
+        def see(called: nn.Module, cells: Any) -> None:
+            if self._open and called is target and not within_backward():
+                self._calls[name].add("cell", self._states(name, called, cells), called.training)
 
-        return observe
+        return see
 
-    def _see(self, name: str, on: On, module: nn.Module, output: Any) -> None:
-        target = self._modules[name]
-        if module is not (unwrapped(target) if on == "cell" else target):
-            return  # a copy of the model has these hooks, too
-        if torch._C._current_graph_task_id() != -1:
-            return  # within a backward pass: checkpointing repeats a call
-        calls, penalties = self._calls[name], self._penalties[name]
-        any_order = all(isinstance(one, ActivationRegularization) for one in penalties)
-        plain = unwrapped(module)
-        states = read(name, plain, output, self._layouts[name], self._lengths, any_order)
-        calls.add(on, states, module.training)
-        if on == "hidden":
-            calls.add_norms(states)
-            if not module.training and any(one.on == "cell" for one in penalties):
-                calls.add("cell", states, training=False)  # an LSTM steps in training only
+    def _states(self, name: str, module: nn.Module, output: Any) -> States:
+        any_order = all(isinstance(one, ActivationRegularization) for one in self._penalties[name])
+        plain, first = unwrapped(module), self._rows_first[name]
+        return read(name, plain, output, first, self._lengths, any_order)
 
 
-class _Hook:
-    """A hook that shows an observer the outputs; a copy of it, or one from a pickle, does nothing.
-
-    So a model may be saved or copied while it is watched.
-    """
-
-    def __init__(self, observe: Callable[[nn.Module, Any], None] | None = None) -> None:
-        self._observe = observe
-
-    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        if self._observe is not None:
-            self._observe(module, output)
-
-    def __reduce__(self) -> tuple[type[_Hook], tuple[()]]:
-        return _Hook, ()
+def _alike(penalties: Sequence[Penalty]) -> bool:
+    """Tell whether penalties are the same for two directions and for one that is as wide."""
+    means = (ActivationRegularization, TemporalActivationRegularization)
+    return all(isinstance(one, means) for one in penalties)
 
 
 def _checked(pattern: str, wanted: Sequence[Penalty]) -> Sequence[Penalty]:
@@ -230,10 +231,10 @@ def _checked(pattern: str, wanted: Sequence[Penalty]) -> Sequence[Penalty]:
     return wanted
 
 
-def _layouts(
+def _rows_first(
     model: nn.Module, modules: Mapping[str, nn.Module], batch_first: bool | None
-) -> dict[str, Layout]:
-    """Return how the outputs of each module lie.
+) -> dict[str, bool]:
+    """Return whether the outputs of each module are (batch, time, units).
 
     Raises:
         ValueError: that cannot be told.
@@ -243,12 +244,13 @@ def _layouts(
     found = {}
     for name, module in modules.items():
         plain = unwrapped(module)
-        layout = layout_of(plain, batch_first) or layout_of(plain, elsewhere)
-        if layout is None:
+        first = rows_first(plain, batch_first)
+        first = rows_first(plain, elsewhere) if first is None else first
+        if first is None:
             raise ValueError(
                 f"whether {name!r} ({type(module).__name__}) returns (batch, time, units) or "
                 "(time, batch, units) cannot be told from the model; give watch batch_first=True "
                 "or batch_first=False"
             )
-        found[name] = layout
+        found[name] = first
     return found
