@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
 from steadfit.core.errors import DataError, MissingExtraError
+from steadfit.text.labelled import labelled
 from steadfit.text.readers import (
     read_frame,
     read_parquet,
     read_texts,
 )
+from steadfit.text.table_rows import rows
 
 
 def test_lists_and_generators_of_strings_are_read():
@@ -103,10 +106,35 @@ def test_parquet_is_read_by_name_or_number(tmp_path):
     assert corpus == read_parquet(str(path), text=1, label=2)
     assert corpus.texts == ("a", "")
     assert corpus.labels == ("1", "0")
-    assert corpus.names == ("reviews.parquet:0", "reviews.parquet:1")
+    assert corpus.names == ("reviews.parquet:1", "reviews.parquet:2")
     assert read_parquet(path, label="id", group="id").groups == ("7", "8")
     with pytest.raises(DataError, match="no column 'body'; the columns are 'id', 'text', 'label'"):
         read_parquet(path, text="body")
+
+
+@pytest.mark.parametrize("name", ["data[1].parquet", "data*.parquet", "report[final].parquet"])
+def test_the_name_of_a_parquet_file_is_no_pattern(tmp_path, name):
+    polars = pytest.importorskip("polars")
+    polars.DataFrame({"text": ["another"]}).write_parquet(tmp_path / "data1.parquet")
+    polars.DataFrame({"text": ["this"]}).write_parquet(tmp_path / name)
+    assert read_parquet(tmp_path / name).texts == ("this",)
+
+
+def test_a_row_of_parquet_has_one_number_whoever_reads_it(tmp_path):
+    polars = pytest.importorskip("polars")
+    path = tmp_path / "a.parquet"
+    polars.DataFrame({"text": ["a", "b"], "label": ["x", None]}).write_parquet(path)
+    for read in (read_parquet, labelled):
+        with pytest.raises(DataError, match="row 2"):
+            read(path, label="label")
+
+
+def test_damage_that_makes_polars_panic_is_an_error_of_ours():
+    pytest.importorskip("polars")
+    path = Path(__file__).parent / "data" / "panics.parquet"
+    for read in (read_parquet, lambda path: list(rows(path))):
+        with pytest.raises(DataError, match=r"panics\.parquet: cannot be read as Parquet"):
+            read(path)
 
 
 def test_a_file_that_is_not_parquet_is_named(tmp_path):

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from steadfit.core.checks import a_path
-from steadfit.core.errors import DataError, MissingExtraError
+from steadfit.core.errors import DataError
 from steadfit.text.corpus import Corpus
+from steadfit.text.parquet_rows import faults_of, polars_or_error
 from steadfit.text.values import column_index, label_value, text_value
 
 
@@ -26,7 +27,7 @@ def read_frame(
         DataError: for something else than a frame, a missing or ambiguous column, a text that
             is missing or no string, a missing label, or no rows.
     """
-    return _corpus(frame, text, label, group, "the data frame", "row")
+    return _corpus(frame, text, label, group, "the data frame", "row", 0)
 
 
 def read_parquet(
@@ -37,30 +38,29 @@ def read_parquet(
 ) -> Corpus:
     """Return the rows of a Parquet file as a corpus; only the columns named are read.
 
+    Rows are named "reviews.parquet:1", "reviews.parquet:2", ..., counted from 1 as in
+    `steadfit.text.table_rows`.
+
     Raises:
         MissingExtraError: when polars is not installed.
         DataError: as `read_frame`, or when the file is not Parquet.
     """
     path = a_path("path", path)
+    polars = polars_or_error("reading")
     try:
-        import polars
-    except ImportError as error:
-        raise MissingExtraError(
-            "reading Parquet needs polars; install it with: pip install 'steadfit[frames]'"
-        ) from error
-    try:
-        columns = list(polars.read_parquet_schema(path))
+        # glob=False: a name with brackets or a star is no pattern, perhaps of other files.
+        columns = list(polars.scan_parquet(path, glob=False).collect_schema())
         wanted = [
             columns[column_index(columns, column, str(path))]
             for column in (text, label, group)
             if column is not None
         ]
-        frame = polars.read_parquet(path, columns=list(dict.fromkeys(wanted)))
-    except (polars.exceptions.PolarsError, OSError) as error:
+        frame = polars.read_parquet(path, columns=list(dict.fromkeys(wanted)), glob=False)
+    except faults_of(polars) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
     names = iter(wanted)
     by_name = [None if column is None else next(names) for column in (text, label, group)]
-    return _corpus(frame, by_name[0] or "", by_name[1], by_name[2], str(path), path.name)
+    return _corpus(frame, by_name[0] or "", by_name[1], by_name[2], str(path), path.name, 1)
 
 
 def _corpus(
@@ -70,6 +70,7 @@ def _corpus(
     group: str | int | None,
     place: str,
     name: str,
+    first: int,
 ) -> Corpus:
     if hasattr(frame, "collect"):
         raise DataError("the data frame is lazy; call .collect() on it first")
@@ -80,7 +81,8 @@ def _corpus(
     texts = _column(frame, text, place)
     if not texts:
         raise DataError(f"{place} has no rows; at least one is needed")
-    places = [f"{place}, row {row}" for row in range(len(texts))]
+    numbers = range(first, first + len(texts))
+    places = [f"{place}, row {number}" for number in numbers]
 
     def strings(column: str | int | None, kind: str) -> tuple[str, ...] | None:
         if column is None:
@@ -92,7 +94,7 @@ def _corpus(
         tuple(text_value(value, at) for value, at in zip(texts, places, strict=True)),
         labels=strings(label, "label"),
         groups=strings(group, "group"),
-        names=tuple(f"{name}:{row}" for row in range(len(texts))),
+        names=tuple(f"{name}:{number}" for number in numbers),
     )
 
 

@@ -30,7 +30,7 @@ class ParquetRows:
         try:
             self._table = self._polars.scan_parquet(path, glob=False)
             self.types = dict(self._table.collect_schema())
-        except (self._polars.exceptions.PolarsError, OSError) as error:
+        except faults_of(self._polars) as error:
             raise self._unreadable(error) from error
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
@@ -38,7 +38,7 @@ class ParquetRows:
         while True:
             try:
                 piece = self._table.slice(at, rows).collect()
-            except (self._polars.exceptions.PolarsError, OSError) as error:
+            except faults_of(self._polars) as error:
                 raise self._unreadable(error) from error
             if not piece.height:
                 return
@@ -47,7 +47,7 @@ class ParquetRows:
             a_row = max(1.0, piece.estimated_size() / piece.height)
             rows = int(min(_MOST, 4 * rows, max(1, _BYTES / a_row)))
 
-    def _unreadable(self, error: Exception) -> DataError:
+    def _unreadable(self, error: BaseException) -> DataError:
         return DataError(f"{self._path}: cannot be read as Parquet: {error}")
 
 
@@ -64,3 +64,11 @@ def polars_or_error(doing: str) -> Any:
             f"{doing} Parquet needs polars; install it with: pip install 'steadfit[frames]'"
         ) from error
     return polars
+
+
+def faults_of(polars: Any) -> tuple[type[BaseException], ...]:
+    """Return what polars raises where a file cannot be read.
+
+    Some damage makes it panic, and that is no Exception.
+    """
+    return polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError
