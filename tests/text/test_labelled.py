@@ -117,10 +117,16 @@ def test_the_columns_there_are_listed_for_one_there_is_not(tmp_path: Path) -> No
         labelled(path)
 
 
-@pytest.mark.parametrize("weight", ["", "-1", "nan", "x"])
+@pytest.mark.parametrize("weight", ["", "-1", "nan", "x", "1_0"])
 def test_a_weight_is_a_number_from_0(tmp_path: Path, weight: str) -> None:
     path = write(tmp_path / "a.csv", f"text,label,w\na,1,1\nb,1,{weight}\n")
     with pytest.raises(DataError, match=r"line 3: column 'w': the weight is"):
+        labelled(path, weight="w")
+
+
+def test_a_weight_beyond_all_numbers_is_refused(tmp_path: Path) -> None:
+    path = json_lines(tmp_path / "a.jsonl", {"text": "a", "label": "x", "w": 10**400})
+    with pytest.raises(DataError, match="line 1: column 'w': the weight is 1000"):
         labelled(path, weight="w")
 
 

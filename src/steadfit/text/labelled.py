@@ -205,7 +205,9 @@ def _label(value: Any, separator: str | None, where: str) -> Any:
 def _weight(value: Any, where: str) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if isinstance(value, str) and "_" in value:  # float() takes it as in Python's own source
         number = math.nan
     if math.isfinite(number) and number >= 0 and not isinstance(value, bool):
         return number
