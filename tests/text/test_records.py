@@ -8,6 +8,7 @@ import io
 import json
 import os
 import pickle
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -164,6 +165,19 @@ def test_plain_text_that_cannot_be_read_is_refused_with_its_place(tmp_path, cont
         read_lines(path)
     with pytest.raises(DataError, match="no columns"):
         read_corpus(path, label="label")
+
+
+def test_a_byte_that_is_not_the_encoding_is_found_without_holding_the_file(tmp_path):
+    path = tmp_path / "notes.txt"
+    line = b"x" * 999 + b"\n"
+    path.write_bytes(line * 4_000 + b"\xff\n" + line * 4_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=r"byte 4000000 \(0xff\) is not utf-8"):
+            read_lines(path)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000  # of 8 MB
+    finally:
+        tracemalloc.stop()
 
 
 # A corpus of unheld texts

@@ -12,7 +12,7 @@ from steadfit.core.errors import DataError
 from steadfit.text.coded import Coded
 from steadfit.text.compact import Gathered
 from steadfit.text.corpus import Corpus
-from steadfit.text.file_texts import check_encoding, is_utf8, read_text
+from steadfit.text.file_texts import check_encoding, is_utf8, read_blocks
 from steadfit.text.record_texts import LineNames, RecordTexts, stamp_of
 from steadfit.text.stream_lines import is_read_once
 from steadfit.text.values import label_value, text_value
@@ -74,7 +74,8 @@ class FileLines:
                     yield line
         except UnicodeError:
             # raises with the offset in the file, not in the buffer
-            read_text(self.path, self.encoding)
+            for _ in read_blocks(self.path, self.encoding):
+                pass
             raise
         except OSError as error:
             raise DataError(f"{self.path}: cannot be read: {error.strerror or error}") from error
