@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shlex
@@ -73,6 +74,14 @@ def test_texts_may_come_from_a_pipe(piped: Callable[[str, bytes], Path]) -> None
     lines = [f"text number {n}" for n in range(2_000)]
     place = piped("more.txt", "\n".join(lines).encode())
     assert unlabelled(place, ("text",), AS_NAMED) == lines
+
+
+@pytest.mark.parametrize(("name", "packed"), [("a.txt", bytes), ("a.txt.gz", gzip.compress)])
+def test_blank_lines_of_plain_text_are_no_texts_packed_or_not(
+    tmp_path: Path, name: str, packed: Callable[[bytes], bytes]
+) -> None:
+    (tmp_path / name).write_bytes(packed(b"one\n\n \t\r\ntwo\n"))
+    assert list(unlabelled(tmp_path / name, ("text",), AS_NAMED)) == ["one", "two"]
 
 
 def test_a_disk_without_room_is_told_before_training(

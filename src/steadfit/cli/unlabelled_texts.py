@@ -17,6 +17,8 @@ from steadfit.text.values import text_value
 def unlabelled(place: Path, columns: Sequence[str], layout: Layout) -> Sequence[str]:
     """Return the texts of a table, a .txt file or a folder; large files are read when asked for.
 
+    Blank lines of plain text are no documents, packed or not.
+
     Raises:
         DataError: they cannot be read, or a row has none.
     """
@@ -32,5 +34,7 @@ def unlabelled(place: Path, columns: Sequence[str], layout: Layout) -> Sequence[
     texts = []
     for record in table:
         check_keys(table, record, names)
+        if table.format == LINES and not record[TEXT].strip():
+            continue
         texts.append(join_fields([text_value(record[name], table.where) for name in names]))
     return texts
