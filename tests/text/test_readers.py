@@ -19,6 +19,7 @@ from steadfit.text.readers import (
     read_jsonl,
     read_tsv,
 )
+from steadfit.text.table_rows import rows
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_hidden_files_are_skipped_and_a_loop_of_links_ends(tmp_path):
 
 
 def test_a_missing_or_empty_folder_is_named(tmp_path):
-    with pytest.raises(DataError, match="nowhere is not there"):
+    with pytest.raises(DataError, match="nowhere does not exist"):
         read_folder(tmp_path / "nowhere")
     with pytest.raises(DataError, match=r"no file ends in \.txt"):
         read_folder(tmp_path)
@@ -293,6 +294,9 @@ def test_each_kind_of_file_finds_its_reader(write, tmp_path):
 def test_paths_that_cannot_be_read_say_what_is_accepted(write, tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         read_corpus(tmp_path / "none.csv")
+    for read in (read_corpus, read_folder, read_csv, rows):
+        with pytest.raises(DataError, match="a: cannot be read: File name too long"):
+            read("a" * 5_000)
     with pytest.raises(DataError, match=r"'\.zip' is not known; accepted are"):
         read_corpus(write("", "a.zip"))
     with pytest.raises(DataError, match="label_from_folder"):

@@ -69,6 +69,21 @@ def a_path(name: str, value: Any) -> Path:
     return Path(value)
 
 
+def existing(path: Path) -> Path:
+    """Return a path of something that is there.
+
+    Raises:
+        DataError: nothing is, or the system does not look: the name is too long, say.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DataError(f"{path} does not exist") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return path
+
+
 def shown(value: Any) -> str:
     """Return `value` for a message, short whatever it is."""
     text = repr(value)

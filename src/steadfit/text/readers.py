@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from steadfit.core.checks import a_path, shown
+from steadfit.core.checks import a_path, existing, shown
 from steadfit.core.errors import DataError
 from steadfit.text.corpus import Corpus
 from steadfit.text.file_texts import FileTexts
@@ -47,7 +47,7 @@ def read_corpus(
         DataError: when the path is not there or of another kind, or columns are named for a
             folder or a `.txt` file; and as the reader of that kind.
     """
-    path = a_path("path", path).expanduser()
+    path = existing(a_path("path", path).expanduser())
     if path.is_dir():
         if label is not None or group is not None:
             raise DataError(
@@ -56,8 +56,6 @@ def read_corpus(
             )
         return read_folder(path, encoding=encoding)
     kind = path.suffix.lower()
-    if not path.exists():
-        raise DataError(f"{path} does not exist")
     if kind == ".txt":
         if label is not None or group is not None:
             raise DataError(
@@ -92,7 +90,7 @@ def read_folder(
     Raises:
         DataError: when the folder or such files are not there, or a folder cannot be listed.
     """
-    root = a_path("root", root).expanduser()
+    root = existing(a_path("root", root).expanduser())
     extensions = (extensions,) if isinstance(extensions, str) else tuple(extensions)
     for ending in extensions:
         if not isinstance(ending, str):
@@ -101,7 +99,7 @@ def read_folder(
             )
     endings = tuple("." + ending.lower().lstrip(".") for ending in extensions)
     if not root.is_dir():
-        raise DataError(f"{root} is {'not a folder' if root.exists() else 'not there'}")
+        raise DataError(f"{root} is not a folder")
     files = tuple(sorted(_walk(root, "", endings, frozenset())))
     if not files:
         raise DataError(f"{root}: no file ends in {' or '.join(endings)}, at any depth")

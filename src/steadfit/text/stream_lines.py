@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import lzma
+import stat
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -91,5 +92,8 @@ def is_read_once(source: str | Path) -> bool:
     """Return whether a source is gone when it was read: standard input, a pipe, or a device."""
     if str(source) == STANDARD_INPUT:
         return True
-    path = Path(source).expanduser()
-    return path.exists() and not path.is_file() and not path.is_dir()
+    try:
+        mode = Path(source).expanduser().stat().st_mode
+    except OSError:  # not there; whoever opens it says so
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from steadfit.core.checks import a_path
+from steadfit.core.checks import a_path, existing
 from steadfit.core.errors import DataError
 from steadfit.text.stream_lines import PACKED, STANDARD_INPUT, is_read_once
 
@@ -28,10 +28,7 @@ def path_of(source: str | Path) -> Path:
     """
     if str(source) == STANDARD_INPUT:
         return Path("standard input")
-    path = a_path("source", source).expanduser()
-    if not path.exists():
-        raise DataError(f"{path} does not exist")
-    return path
+    return existing(a_path("source", source).expanduser())
 
 
 def format_of(source: str | Path, format: str | None = None) -> str:
