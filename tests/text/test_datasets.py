@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import importlib.util
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from steadfit.core.errors import DataError, MissingExtraError
+from steadfit.core.errors import DataError, DiskError, MissingExtraError
 from steadfit.text import laid_out, movie_reviews
 from steadfit.text.datasets import URLs, untar_data
 from steadfit.text.paths import DataPath
@@ -156,6 +159,47 @@ def test_two_calls_at_once_do_no_harm(home, package, monkeypatch):
         thread.join()
     assert results == [LAID_OUT, LAID_OUT]
     assert [entry.name for entry in home.joinpath("data").iterdir()] == ["movie_reviews"]
+
+
+def test_two_forced_calls_write_one_after_the_other(home, package, monkeypatch):
+    untar_data(URLs.MOVIE_REVIEWS)
+    both, met = threading.Barrier(2), []
+    write = movie_reviews._write
+
+    def write_together(*given):
+        with suppress(threading.BrokenBarrierError):
+            met.append(both.wait(0.3))
+        return write(*given)
+
+    monkeypatch.setattr(movie_reviews, "_write", write_together)
+    with ThreadPoolExecutor(2) as pool:
+        calls = [pool.submit(untar_data, URLs.MOVIE_REVIEWS, force=True) for _ in range(2)]
+        assert [documents(call.result()) for call in calls] == [LAID_OUT, LAID_OUT]
+    assert not met
+
+
+@pytest.mark.parametrize("where", ["review", "rename", "part"])
+def test_a_full_disk_is_told_with_the_folder_and_what_stands_there(
+    home, package, monkeypatch, where
+):
+    folder = untar_data(URLs.MOVIE_REVIEWS)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        if where == "review":
+            patch.setattr(Path, "write_bytes", full)
+        elif where == "rename":
+            patch.setattr(laid_out.os, "rename", full)
+        else:
+            patch.setattr(laid_out, "_replace", full)
+        with pytest.raises(DiskError, match=r"movie_reviews.* could not be written: No space left"):
+            untar_data(URLs.MOVIE_REVIEWS, force=True)
+    if where == "review":
+        assert documents(untar_data(URLs.MOVIE_REVIEWS)) == LAID_OUT
+    assert documents(untar_data(URLs.MOVIE_REVIEWS, force=True)) == LAID_OUT
+    assert [entry.name for entry in folder.parent.iterdir()] == ["movie_reviews"]
 
 
 def test_a_package_of_other_content_is_refused(home, package):

