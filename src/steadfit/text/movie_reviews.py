@@ -36,6 +36,8 @@ def movie_reviews(force: bool = False) -> Path:
         with process_lock(home() / "archives" / f"{folder.name}.lock"):
             if force or not folder.exists():
                 lay_out(folder, CONTENTS, lambda fresh: _write(documents, fresh))
+            check(folder, CONTENTS, [ORIGIN])  # before the next one replaces it
+        return folder
     check(folder, CONTENTS, [ORIGIN])
     return folder
 
