@@ -195,6 +195,26 @@ def test_what_is_no_archive_is_refused(unpacked):
             unpacked(content)
 
 
+@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("size", [0, 700])
+def test_a_header_that_is_broken_does_not_end_the_archive(unpacked, tar_gz, number, size):
+    content = bytearray(gzip.decompress(tar_gz(*((f"{n}.txt", bytes(size)) for n in range(5)))))
+    content[number * (512 + -(-size // 512) * 512)] ^= 4
+    with pytest.raises(DataError, match="is broken"):
+        unpacked(gzip.compress(content))
+
+
+def test_the_check_sum_of_a_member_that_is_left_out_is_compared(unpacked, tar_gz):
+    files = {"in": b"inside " * 9, "out": b"outside " * 9}
+    for content in (zipped(*files.items(), kind=zipfile.ZIP_STORED), tar_gz(*files.items())):
+        whole = content if content[:2] == b"PK" else gzip.decompress(content)
+        damaged = whole.replace(b"outside outside", b"outside outsidE")
+        if content is not whole:
+            damaged = gzip.compress(damaged, mtime=0)[:-8] + content[-8:]
+        with pytest.raises(DataError, match="is broken"):
+            unpacked(damaged, {"in": "in"}.get)
+
+
 def test_an_encrypted_or_oddly_packed_zip_is_refused(unpacked):
     content = zipped(("a", b"text"))
     at = content.index(b"PK\x01\x02")

@@ -154,9 +154,13 @@ def _tar_members(file: IO[bytes], packed: int, limits: Limits) -> Iterator[_Memb
         if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or info.issparse():
             raise _Fault(f"the member {info.name!r} is a link, a device or another special file")
         yield _Member(info.name, _Content(stream, info.size).read)
+    # tarfile takes a header that is broken for the end, unless it is the first one.
     with _Faults():
-        while stream.take(_CHUNK):
-            pass
+        rest = stream.latest
+        while rest:
+            if rest.count(0) < len(rest):
+                raise _Fault("it is broken (something stands behind its last member)")
+            rest = stream.take(_CHUNK)
 
 
 class _Content:
@@ -181,12 +185,14 @@ class _Stream:
 
     def __init__(self, file: gzip.GzipFile, limit: int) -> None:
         self.file, self.limit, self.position = file, limit, 0
+        self.latest = b""  # what `read` gave
 
     def read(self, count: int = -1) -> bytes:
         # tarfile reads headers in one piece, however long they say they are.
         if not 0 <= count <= _HEADER:
             raise _Fault(f"it has a header of more than {_HEADER:,} bytes")
-        return self.take(count)
+        self.latest = self.take(count)
+        return self.latest
 
     def take(self, count: int) -> bytes:
         """Read the content of a member, or what is left of the archive."""
@@ -229,7 +235,10 @@ def _zip_members(file: IO[bytes], packed: int, limits: Limits) -> Iterator[_Memb
         with _Faults():
             content = archive.open(info)
         with content:
-            yield _Member(info.filename, _guarded(content))
+            read = _guarded(content)
+            yield _Member(info.filename, read)
+            while read(_CHUNK):  # of one that is left out, so that its check sum is compared
+                pass
 
 
 def _guarded(content: IO[bytes]) -> Callable[[int], bytes]:
