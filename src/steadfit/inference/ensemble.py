@@ -73,9 +73,14 @@ class Ensemble:
             return self.linear.probabilities(texts)
         return self.finished(self.mean_probabilities(texts, batch_size), texts)
 
-    def finished(self, mean: Probabilities, texts: Sequence[str]) -> Probabilities:
-        """Return `(texts, classes)` from the networks' mean for these texts: tempered and mixed."""
-        table = tempered(mean, self.scale, self.many)
+    def finished(
+        self, mean: Probabilities, texts: Sequence[str], least: float = LEAST_PROBABILITY
+    ) -> Probabilities:
+        """Return `(texts, classes)` from the networks' mean for these texts: tempered and mixed.
+
+        `least`: see `tempered`.
+        """
+        table = tempered(mean, self.scale, self.many, least)
         if self.linear is None or self.weight == 1:
             return table
         return blended(table, self.linear.probabilities(texts), self.weight)
@@ -121,12 +126,14 @@ class Ensemble:
         return ""
 
 
-def tempered(probabilities: ArrayLike, scale: float, many: bool = False) -> Probabilities:
+def tempered(
+    probabilities: ArrayLike, scale: float, many: bool = False, least: float = LEAST_PROBABILITY
+) -> Probabilities:
     """Return probabilities with `scale` times their logits, `(texts, classes)`.
 
-    `many`: each column is of its own; else rows add up to one.
+    `many`: each column is of its own; else rows add up to one. What is below `least` counts as it.
     """
-    table = np.clip(np.asarray(probabilities, dtype=np.float64), LEAST_PROBABILITY, 1.0)
+    table = np.clip(np.asarray(probabilities, dtype=np.float64), least, 1.0)
     if not many:
         return softmax(scale * np.log(table))
     table = np.minimum(table, 1 - LEAST_PROBABILITY)

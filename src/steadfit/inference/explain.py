@@ -6,6 +6,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -25,11 +26,13 @@ from steadfit.inference.occlusion import (
     occlusion,
 )
 from steadfit.inference.predictor import Predictor, class_probabilities
+from steadfit.linear.probabilities import LEAST_PROBABILITY
 from steadfit.text.spans import Span, token_spans
 
 METHODS = ("auto", "integrated-gradients", "occlusion")
 LONG = 2_000  # tokens from which on `auto` occludes
 MOST_STEPS = 256
+LEAST = float(np.finfo(np.float32).tiny)  # probability of a network, which counts in float32
 TOLERANCE = 0.02  # of the log-odds' difference, and at least so many nats
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]+")
@@ -68,20 +71,24 @@ def explain(
     ids = predictor.tokenizer.encode(text)
     ids = ids[::-1] if predictor.backwards else ids
     engine = Engine(predictor.model, "float32")
+    many = predictor.model.multi_label
 
-    def probabilities(documents: list[Sequence[int]]) -> ArrayLike:
-        found = torch.cat(list(class_probabilities(engine, documents))).double().numpy()
-        return tempered(found, scale, predictor.model.multi_label) if scale != 1 else found
+    def probabilities(
+        documents: list[Sequence[int]], least: float = LEAST_PROBABILITY
+    ) -> np.ndarray:
+        found: np.ndarray = torch.cat(list(class_probabilities(engine, documents))).numpy()
+        return tempered(found, scale, many, least) if scale != 1 else found
 
     # A predictor refuses a model in training mode; asked for one text, it says so.
     predictor.probabilities([])
-    row = np.asarray(probabilities([ids]))[0]
+    row = probabilities([ids])[0]
     target = _class(label, predictor.classes, row)
     if method == "auto":
         method = "occlusion" if len(ids) > LONG else "integrated-gradients"
     widths, gap = [1] * len(ids), None
     if method == "occlusion":
-        found = occlusion(probabilities, occluded_ids(ids), len(ids), target, readings)
+        exact = partial(probabilities, least=LEAST)
+        found = occlusion(exact, occluded_ids(ids), len(ids), target, readings, many)
         weights, widths = found.weights.tolist(), found.widths.tolist()
     else:
         weights, gap = _gradients(predictor, ids, target, scale)
@@ -107,6 +114,7 @@ def explain_function(
     spans: Sequence[Span] | None = None,
     readings: int = READINGS,
     alike: bool = False,
+    multi_label: bool | None = None,
 ) -> Explanation:
     """Weigh the words of a text for any function from texts to probabilities, by occlusion.
 
@@ -123,6 +131,8 @@ def explain_function(
         readings: texts that may be given to the function.
         alike: occlude a word everywhere it stands, where there are readings enough for all words.
             A model that counts a word once, such as NBSVM, misses neither of two.
+        multi_label: whether each column is a label of its own; if it is None, a row tells, which
+            then does not add up to one.
 
     Raises:
         DataError: no such label, spans that are not as described, or as `occlusion`.
@@ -144,7 +154,7 @@ def explain_function(
     if alike and len(words := _alike(text, places)) < readings:
         together = words
         without = occluded_everywhere(text, [[places[number] for number in one] for one in words])
-    found = occlusion(probabilities, without, len(together), target, readings)
+    found = occlusion(probabilities, without, len(together), target, readings, multi_label)
     weights, widths = np.zeros(len(places)), np.zeros(len(places), dtype=np.int64)
     for numbers, weight, width in zip(together, found.weights, found.widths, strict=True):
         weights[numbers], widths[numbers] = weight / len(numbers), width * len(numbers)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
 
 from steadfit.inference.ensemble import Ensemble
-from steadfit.inference.explain import explain, explain_function
+from steadfit.inference.explain import LEAST, explain, explain_function
 from steadfit.inference.explanation import Explanation
 from steadfit.inference.occlusion import READINGS
 from steadfit.inference.predictor import Predictor
@@ -36,12 +40,26 @@ def explain_ensemble(
         (label,) = ensemble.labels(ensemble.probabilities([text]))
     if len(ensemble.networks) > 1 or ensemble.linear is not None:
         exact = replace(ensemble, engine="float32")
-        counted = ensemble.linear is not None
-        return explain_function(
-            exact.probabilities, text, exact.classes, label, readings=readings, alike=counted
+        found = explain_function(
+            partial(_probabilities, exact),
+            text,
+            exact.classes,
+            label,
+            readings=readings,
+            alike=ensemble.linear is not None,
+            multi_label=ensemble.many,
         )
+        row = exact.probabilities([text])[0]
+        return replace(found, probability=float(row[exact.classes.index(found.label)]))
     (saved,) = ensemble.networks
     assert isinstance(saved.model, TextClassifier)
     reader = Predictor(saved.model, saved.tokenizer, saved.classes, saved.backwards, "float32")
     named = None if label is None else str(label)
     return explain(reader, text, named, readings=readings, scale=ensemble.scale)
+
+
+def _probabilities(ensemble: Ensemble, texts: list[str]) -> NDArray[np.float64]:
+    """Return what the ensemble says without the bound that it keeps, so that no weight is lost."""
+    if ensemble.weight == 0:
+        return ensemble.probabilities(texts)
+    return ensemble.finished(ensemble.mean_probabilities(texts), texts, LEAST)

@@ -12,13 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from steadfit.core.checks import whole_number
 from steadfit.core.errors import DataError
-from steadfit.linear.probabilities import LEAST_PROBABILITY
 from steadfit.text.spans import Span
 from steadfit.text.vocab import UNK
 
 READINGS = 256
 PARTS = 16
 TOGETHER = 1 << 18  # tokens of the documents that are held at a time
+_ROUNDING = 1e-6  # by how much a probability may be above one, and a row's sum miss it
 
 Document = TypeVar("Document")
 
@@ -45,6 +45,7 @@ def occlusion(
     length: int,
     target: int,
     readings: int = READINGS,
+    multi_label: bool | None = None,
 ) -> Occlusion:
     """Weigh each token by how the log-odds of a class fall when it is occluded.
 
@@ -56,6 +57,10 @@ def occlusion(
     shares its weight equally among its tokens. A window in which words for and words against the
     class balance each other is not looked into.
 
+    Log-odds are log p less the logarithm of the other classes' sum, which says something where
+    1 − p is rounded to zero; of a label of its own, less that of 1 − p. A zero counts as the least
+    number of its kind.
+
     Args:
         probabilities: any function from documents to `(documents, classes)`.
         without: gives the document without the tokens from a number to another, which is not among
@@ -63,6 +68,8 @@ def occlusion(
         length: tokens of the document.
         target: the class, a column of what `probabilities` returns.
         readings: documents that may be given to the function, the whole one among them.
+        multi_label: whether each column is a label of its own; if it is None, a row tells, which
+            then does not add up to one.
 
     Raises:
         DataError: fewer readings than 32, or what comes back is not as described.
@@ -70,7 +77,7 @@ def occlusion(
     whole_number("readings", readings, 2 * PARTS)
     whole_number("length", length)
     whole_number("target", target)
-    score = _Score(probabilities, without, max(1, TOGETHER // max(1, length)), target)
+    score = _Score(probabilities, without, max(1, TOGETHER // max(1, length)), target, multi_label)
     probability, log_odds = score([(0, 0)])[0]
     weights, widths = np.zeros(length), np.ones(length, dtype=np.int64)
 
@@ -140,35 +147,50 @@ class _Score(Generic[Document]):
         without: Callable[[int, int], Document],
         together: int,
         target: int,
+        multi_label: bool | None,
     ) -> None:
         self._probabilities = probabilities
         self._without = without
         self._together = together
         self._target = target
+        self._multi_label = multi_label
 
     def __call__(self, ranges: Sequence[Span]) -> list[tuple[float, float]]:
         found: list[tuple[float, float]] = []
         left = iter(ranges)
         while part := [self._without(*one) for one in islice(left, self._together)]:
-            found += [(p, _log_odds(p)) for p in self._column(part)]
+            found += self._of(part)
         return found
 
-    def _column(self, documents: list[Document]) -> list[float]:
-        rows = np.asarray(self._probabilities(documents), dtype=np.float64)
+    def _of(self, documents: list[Document]) -> list[tuple[float, float]]:
+        given = np.asarray(self._probabilities(documents))
+        rows = given.astype(np.float64)
         if rows.ndim != 2 or len(rows) != len(documents) or rows.shape[1] <= self._target:
             raise DataError(
                 f"The function returned {rows.shape} for {len(documents)} documents and class "
                 f"number {self._target}; accepted is (documents, classes)."
             )
-        column = rows[:, self._target]
-        if not ((column >= 0) & (column <= 1 + 1e-6)).all():
+        if not ((rows >= 0) & (rows <= 1 + _ROUNDING)).all():
             raise DataError("The function returned numbers that are no probabilities (0 to 1).")
-        return [float(p) for p in column]
+        p = rows[:, self._target]
+        # Of which precision they are is known here alone: no 1 − p is nearer to zero.
+        kind = np.finfo(given.dtype if given.dtype.kind == "f" else np.float64)
+        rest = np.where(
+            self._alone(rows),
+            np.maximum(1 - p, float(kind.epsneg)),
+            np.delete(rows, self._target, axis=1).sum(axis=1),
+        )
+        least = float(kind.tiny)
+        log_odds = np.log(np.maximum(p, least)) - np.log(np.maximum(rest, least))
+        return list(zip(p.tolist(), log_odds.tolist(), strict=True))
 
-
-def _log_odds(probability: float) -> float:
-    p = min(max(probability, LEAST_PROBABILITY), 1 - LEAST_PROBABILITY)
-    return float(np.log(p) - np.log1p(-p))
+    def _alone(self, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell of which rows the target is a label of its own, (documents,)."""
+        if rows.shape[1] == 1:
+            return np.ones(len(rows), dtype=bool)
+        if self._multi_label is not None:
+            return np.full(len(rows), self._multi_label)
+        return np.abs(rows.sum(axis=1) - 1) > _ROUNDING
 
 
 def _cut(begin: int, end: int, parts: int) -> list[Span]:
