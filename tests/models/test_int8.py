@@ -150,6 +150,17 @@ def test_an_encoder_takes_a_quarter_of_the_memory() -> None:
     assert sum(part.nbytes for part in kept if isinstance(part, Tensor)) < 0.28 * whole
 
 
+@pytest.mark.usefixtures("native")
+def test_it_reads_without_gradients_and_says_so_where_it_should_learn() -> None:
+    model, inputs = classifier(), batch(documents(LENGTHS))
+    twin = in_int8(model)
+    for learn in (lambda: twin(*inputs), lambda: twin.vectors(*inputs), twin.layer_groups):
+        with pytest.raises(DataError, match=r"Int8Encoder.*cannot learn.*torch\.no_grad\(\)"):
+            learn()
+    with torch.no_grad():
+        assert (twin(*inputs).softmax(1) - model(*inputs).softmax(1)).abs().max() < 0.03
+
+
 # ---- where it cannot be --------------------------------------------------------------------
 
 

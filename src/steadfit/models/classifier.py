@@ -100,7 +100,8 @@ class TextClassifier(nn.Module):
             generator: draws the dropout masks in training; None is PyTorch's own.
 
         Raises:
-            DataError: a document without a token, or longer than the batch.
+            DataError: a document without a token, or longer than the batch; or gradients are on
+                and the encoder is one that cannot learn (see `steadfit.models.int8.in_int8`).
         """
         pool, ordered, order = self._pooled(tokens, lengths, observe, generator)
         dtype = self.encoder.initial_state(0)[-1][0].dtype
@@ -129,7 +130,7 @@ class TextClassifier(nn.Module):
         pool = DocumentPool(len(ordered), self.encoder.units, like)
         read = partial(self.encoder, generator=generator)
         if torch.is_grad_enabled():
-            read = partial(read, words=shared_weight(self.encoder.embedding.weight))
+            read = partial(read, words=shared_weight(self._embedding().weight))
         for window in self._windows(tokens, order, ordered, read):
             pool.add(window)
             if observe is not None:
@@ -178,7 +179,17 @@ class TextClassifier(nn.Module):
 
     def layer_groups(self) -> list[list[nn.Module]]:
         """Return what freezing and learning rates go by: embedding, each LSTM, head."""
-        return [[self.encoder.embedding], *([rnn] for rnn in self.encoder.rnns), [self.head]]
+        return [[self._embedding()], *([rnn] for rnn in self.encoder.rnns), [self.head]]
+
+    def _embedding(self) -> nn.Embedding:
+        """Return the embedding of an encoder that can learn."""
+        if not hasattr(self.encoder, "embedding"):
+            raise DataError(
+                f"The encoder is an {type(self.encoder).__name__}, which reads and cannot learn. "
+                "Call the classifier inside torch.no_grad(); to train it, take the one that it was "
+                "made from."
+            )
+        return self.encoder.embedding
 
     def _windows(
         self, tokens: Tensor, order: Tensor, lengths: Tensor, read: Reader

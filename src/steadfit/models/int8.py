@@ -49,6 +49,8 @@ class Int8Encoder(nn.Module):
 def in_int8(model: TextClassifier) -> TextClassifier:
     """Return a classifier with an `Int8Encoder`; `model` is as it was and shares the head.
 
+    It cannot learn: call it inside `torch.no_grad()` or `torch.inference_mode()`.
+
     Raises:
         DataError: see `int8_problem`; or the model is not on the CPU, not in float32, or holds
             numbers that are not finite, which rounding would hide.
