@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import pairwise
 from typing import Any
 
@@ -145,6 +146,16 @@ def test_intervals_mostly_hold_what_many_texts_say() -> None:
         assert sum(inside) >= 20
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_an_interval_holds_the_error_that_was_measured(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    chance = rng.random(1000)
+    codes = (rng.random(1000) < chance).astype(np.int64)
+    found = reliability(two(chance), codes, resamples=100)
+    for value, (low, high) in (found.ece, found.ece_equal_width):
+        assert 0 <= low <= value <= high
+
+
 def test_the_same_seed_gives_the_same_intervals() -> None:
     table, codes = np.random.default_rng(0).dirichlet([1, 1], size=30), [0, 1] * 15
     once, again, other = (reliability(table, codes, resamples=30, seed=s) for s in (1, 1, 2))
@@ -178,6 +189,19 @@ def test_bins_of_no_forecasts_or_another_rule_are_refused() -> None:
         reliability_bins([], [])
     with pytest.raises(DataError, match="equal-mass"):
         reliability_bins([0.5], [1], rule="quantile")
+
+
+def test_forecasts_that_are_all_alike_have_a_bar_that_can_be_seen() -> None:
+    for table in ([[0.2, 0.8]] * 10, [[0.0, 1.0]] * 10):
+        found = reliability(table, [1] * 10, resamples=5)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            counts = figure_of_reliability(found).axes[1]
+        (bar,) = counts.patches
+        assert bar.get_width() == pytest.approx(0.005)
+        assert bar.get_x() + bar.get_width() / 2 == pytest.approx(table[0][1])
+        left, right = counts.get_xlim()
+        assert left <= 0.9 < right
 
 
 def test_the_figure_shows_the_bins(tmp_path: Any) -> None:

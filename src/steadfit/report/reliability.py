@@ -78,8 +78,9 @@ def reliability(
     The expected calibration error is Σ_b |B_b| / n · |accuracy(B_b) − confidence(B_b)| (Naeini et
     al., 2015; Guo et al., 2017, equation 3). It cannot be negative, so chance alone makes it
     positive, and a resample adds chance once more: its interval is therefore the basic one, 2 · ece
-    − quantiles of the resamples, and begins at zero where chance alone would give the error to
-    right probabilities. Those of the means are the quantiles. Bins are not moved in resamples.
+    − quantiles of the resamples, widened to the error itself where it would miss it, and begins at
+    zero where chance alone would give the error to right probabilities. It is approximate. Those of
+    the means are the quantiles. Bins are not moved in resamples.
 
     Args:
         probabilities: (texts, classes), of texts that neither the model nor its scale has seen.
@@ -179,8 +180,9 @@ def place_in_bins(
 
 def _error(value: float, low: float, high: float, by_chance: float) -> Estimate:
     """Return an error with its interval, from quantiles of resamples and of what chance gives."""
-    least = max(2 * value - high, 0.0) if value > by_chance else 0.0
-    return Estimate(value, Interval(least, max(2 * value - low, least)))
+    least = min(max(2 * value - high, 0.0), value) if value > by_chance else 0.0
+    # A resample adds chance: of nearly right probabilities each may have a larger error.
+    return Estimate(value, Interval(least, max(2 * value - low, value)))
 
 
 def _forecasts(

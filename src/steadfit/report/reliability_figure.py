@@ -11,6 +11,8 @@ from steadfit.report.comparison import wilson_interval
 from steadfit.report.figures import COLOURS, GREY, add_legend, new_figure
 from steadfit.report.reliability import Reliability
 
+_LEAST_WIDTH = 0.005  # of the bar of forecasts that are all alike
+
 
 def figure_of_reliability(found: Reliability, title: str = "Reliability") -> Figure:
     """Draw the accuracy of each bin against its mean confidence, and below how many it holds.
@@ -36,10 +38,14 @@ def figure_of_reliability(found: Reliability, title: str = "Reliability") -> Fig
         label=error,
     )
     axes.set_ylim(-0.02, 1.02)
+    widths = [max(one.high - one.low, _LEAST_WIDTH) for one in found.bins]
     counts.bar(
-        [one.low for one in found.bins],
+        [
+            one.low if one.high - one.low == width else one.confidence - width / 2
+            for one, width in zip(found.bins, widths, strict=True)
+        ],
         [one.forecasts for one in found.bins],
-        [one.high - one.low for one in found.bins],
+        widths,
         align="edge",
         color=COLOURS[4],
         edgecolor="white",
@@ -48,6 +54,6 @@ def figure_of_reliability(found: Reliability, title: str = "Reliability") -> Fig
     counts.yaxis.set_major_locator(MaxNLocator(integer=True))
     counts.set_xlabel("confidence")
     # The likeliest of K classes has 1 / K at least: what is left of all forecasts is empty.
-    counts.set_xlim(math.floor(10 * found.bins[0].low) / 10, 1.0)
+    counts.set_xlim(min(math.floor(10 * found.bins[0].low) / 10, 0.9), 1.0)
     add_legend(axes)
     return figure
