@@ -168,7 +168,7 @@ class TextClassifier(nn.Module):
     ) -> Tensor:
         """Return the head's logits of pooled documents."""
         pooled = pool.result(lengths)
-        # The head is small: in float32 it costs nothing, and a row depends on no other row.
+        # The head is small: float32 costs nothing, and company changes a row's last digits at most.
         with torch.autocast(pooled.device.type, enabled=False):
             logits: Tensor = self.head(pooled.to(dtype), generator)
         return logits
