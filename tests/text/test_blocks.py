@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from steadfit.text import blocks as text_blocks
 from steadfit.text.blocks import parts_of
 from steadfit.text.tokenizer import Tokenizer
 from steadfit.text.vocab import Vocab
 from steadfit.text.words import split_words
 from tests.text.test_words import FRAGMENTS
 
-PLAIN = ["a ", "b ", "c ", "ha ", "Ha ", "abbbb ", "4 ", "x_y ", "quot", "amp", "nbsp "]
+PLAIN = ["a ", "b ", "c ", "ha ", "Ha ", "abbbb ", "4 ", "00004 ", "x_y ", "quot", "amp", "nbsp "]
 TEXTS = st.lists(st.sampled_from([*FRAGMENTS, *PLAIN, *PLAIN]), max_size=30).map("".join)
 
 
@@ -32,6 +35,7 @@ def blocks(text: str, sizes: list[int]) -> Iterator[str]:
 @example("x b b b b c d e ", [5])
 @example("b b b b x d e ", [8])
 @example("one two @.@ four ", [12])
+@example("x 00005 5 5 5 ", [14])
 def test_the_tokens_of_the_parts_are_those_of_the_text(text: str, sizes: list[int]) -> None:
     tokens = ["xxbos"]
     for part in parts_of(blocks(text, sizes)):
@@ -51,3 +55,22 @@ def test_an_ordinary_text_is_held_a_block_at_a_time() -> None:
     parts = list(parts_of(blocks(words, [1000] * 200)))
     assert len(parts) > 100
     assert max(map(len, parts)) < 3000
+
+
+@pytest.mark.parametrize("unit", ["1.5 2.25 3.75\n", "a", "word, ", "aaaa ", "x" * 101 + " "])
+def test_what_is_held_is_not_searched_again_and_again(
+    monkeypatch: pytest.MonkeyPatch, unit: str
+) -> None:
+    searched = 0
+
+    class Counting:
+        def finditer(self, text: str, start: int = 0) -> Iterator[re.Match[str]]:
+            nonlocal searched
+            searched += len(text) - start
+            return place.finditer(text, start)
+
+    place = text_blocks._PLACE
+    monkeypatch.setattr(text_blocks, "_PLACE", Counting())
+    text = unit * (200_000 // len(unit))
+    assert "".join(parts_of(blocks(text, [4_000] * 50))) == text
+    assert searched < 3 * len(text)
