@@ -179,6 +179,7 @@ def test_a_disk_that_is_full_at_the_end_says_so(tmp_path, score, monkeypatch, en
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", full)
+        patch.setattr(os, "link", full)
         with pytest.raises(DiskError, match="free some space") as caught:
             score(out=f"out.{ending}")
     assert caught.value.errno == errno.ENOSPC
@@ -195,6 +196,68 @@ def test_a_file_that_is_there_stays_unless_it_may_be_replaced(tmp_path, score):
     assert (tmp_path / "out.csv").read_text() == "mine"
     score(overwrite=True)
     assert len(read(tmp_path / "out.csv")) == 50
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_file_that_appears_meanwhile_stays_and_so_do_the_rows(
+    tmp_path, score, said, monkeypatch, ending, links
+):
+    pytest.importorskip("polars")
+    table(tmp_path)
+    out = tmp_path / f"out.{ending}"
+
+    def appears(texts: Sequence[str]) -> np.ndarray:
+        out.write_text("another's")
+        return by_length(texts)
+
+    def no_links(old: Path, new: Path) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    with pytest.raises(DataError, match="is there already; name another file, or say overwrite"):
+        score(appears, out=out.name)
+    assert out.read_text() == "another's"
+    assert "50 scored rows are kept in" in said[-1]
+    never = Stops(0, AssertionError("it began"))
+    assert score(never, out=out.name, overwrite=True).from_before == 50
+    score(out=f"whole.{ending}")
+    assert out.read_bytes() == (tmp_path / f"whole.{ending}").read_bytes()
+    assert len(os.listdir(tmp_path)) == 3  # and the table
+
+
+def test_a_part_that_was_not_begun_here_is_left_alone(tmp_path, score, piped):
+    source = table(tmp_path)
+    part = tmp_path / "out.csv.part"
+    part.write_text("the third part of a novel")
+    for given in (source, piped("in.csv.pipe", source.read_bytes())):
+        with pytest.raises(DataError, match=r"out\.csv\.part is there and was not begun here"):
+            score(source=given, format="csv", overwrite=True)
+        assert part.read_text() == "the third part of a novel"
+
+
+@pytest.mark.parametrize("state", [True, False])
+def test_a_process_that_is_killed_before_its_first_row_leaves_nothing_in_the_way(
+    tmp_path, score, said, state
+):
+    table(tmp_path)
+    files: dict[str, bytes] = {}
+
+    def looks(texts: Sequence[str]) -> np.ndarray:
+        for path in tmp_path.glob("out.csv.part*"):
+            files.setdefault(path.name, path.read_bytes())
+        return by_length(texts)
+
+    score(looks)
+    (tmp_path / "out.csv").rename(tmp_path / "whole.csv")
+    assert set(files) == {"out.csv.part", "out.csv.part.json"}
+    (tmp_path / "out.csv.part").write_bytes(files["out.csv.part"] if state else b"")
+    if state:
+        (tmp_path / "out.csv.part.json").write_bytes(files["out.csv.part.json"])
+    assert score() == Scored(50, 0, 0)
+    assert said == []
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
 def test_two_processes_do_not_write_one_file(tmp_path, score):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from steadfit.core.console import note
 from steadfit.core.errors import DataError, DiskError
 from steadfit.core.lock import process_lock_or
 from steadfit.core.progress import byte_progress, progress
-from steadfit.inference.score_part import Part, fingerprint
+from steadfit.inference.score_part import Part, already_there, fingerprint
 from steadfit.inference.score_rows import (
     Asked,
     Block,
@@ -106,9 +106,10 @@ def score_file(
         say: is told what happens to an earlier part, and how to go on after an error or Ctrl-C.
 
     Raises:
-        DataError: an argument that is none; a file that is there, or being written by another
-            process; columns with one name; a row that cannot be read or has no text (the rows
-            before it are kept); probabilities that are none; a source that changed meanwhile.
+        DataError: an argument that is none; a file that is there, has come meanwhile (the rows are
+            kept) or is being written by another process; an `OUT.part` that is none of ours;
+            columns with one name; a row that cannot be read or has no text (the rows before it are
+            kept); probabilities or labels that are none; a source that changed meanwhile.
         DiskError: when the disk refuses, for one that it is full; the rows so far are kept.
         MissingExtraError: Parquet without polars.
     """
@@ -126,8 +127,8 @@ def score_file(
     target = None if str(out) == STANDARD_OUTPUT else a_path("out", out).expanduser()
     if target is not None and target.is_dir():
         raise DataError(f"{target} is a folder, and a file is to be written there; name another")
-    if target is not None and target.exists() and not overwrite:
-        raise DataError(f"{target} is there already; name another file, or say overwrite")
+    if target is not None and os.path.lexists(target) and not overwrite:
+        raise already_there(target)
     table = rows(source, format, encoding, delimiter, quotes)
     require_texts(table, asked)
     job = _Job(table, asked, probabilities, kind, all_columns(table, asked), decide)
@@ -136,8 +137,8 @@ def score_file(
     reading = [table.format, encoding, delimiter, quotes]
     settings = {**asdict(asked), "format": kind, "reading": reading}
     run = {"model": model, "columns": job.columns, "settings": settings}
-    with _alone(target):
-        return _to_file(job, target, None if is_read_once(source) else run, say)
+    with _alone(target), closing(table):
+        return _to_file(job, target, None if is_read_once(source) else run, say, overwrite)
 
 
 class _Sink(Protocol):
@@ -201,10 +202,10 @@ def _watched(table: Rows, blocks: Iterator[Block]) -> Iterator[Block]:
 
 
 def _to_file(
-    job: _Job, out: Path, run: dict[str, Any] | None, say: Callable[[str], None]
+    job: _Job, out: Path, run: dict[str, Any] | None, say: Callable[[str], None], overwrite: bool
 ) -> Scored:
     before = None if run is None else fingerprint(job.table)
-    part = Part(out, None if run is None else {"source": before, **run}, say)
+    part = Part(out, None if run is None else {"source": before, **run}, say, overwrite)
     from_before = part.rows
     try:
         job.run(part)
@@ -221,8 +222,6 @@ def _to_file(
             how = again if run is None else "run the same to go on"
             say(f"stopped; {part.rows:,} scored rows are kept in {part.path}: {how}")
         raise
-    finally:
-        job.table.close()
     return Scored(part.rows, from_before, part.abstained)
 
 
