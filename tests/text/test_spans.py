@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from steadfit.text.pieces import SPACE, Pieces
@@ -13,6 +13,7 @@ from steadfit.text.spans import token_spans
 from steadfit.text.subwords import SubwordTokenizer
 from steadfit.text.tokenizer import Tokenizer
 from steadfit.text.vocab import MARKERS, Vocab
+from steadfit.text.words import split_words
 
 LETTERS = [*string.ascii_lowercase, *string.digits, "!"]
 PIECES = [SPACE, *LETTERS, *(SPACE + letter for letter in LETTERS), SPACE + "good"]
@@ -88,3 +89,18 @@ def test_all_letters_of_plain_words_belong_to_a_token(
     text = " ".join(words)
     covered = {i for one in token_spans(tokenizer, text) if one.span for i in range(*one.span)}
     assert covered == {i for i, letter in enumerate(text) if letter != " "}
+
+
+SHORT = st.sampled_from(["1", "2", "a", "b", "Ab", "ab", ",", "no", "don't", "&"])
+SPACES = st.sampled_from([" ", "  ", "   ", "      "])
+
+
+@given(parts=st.lists(st.tuples(SHORT, SPACES), max_size=12), before=SPACES)
+@example(parts=[("Rows", "  "), *[("1", "  ")] * 2, *[("2", "  ")] * 2], before="")
+def test_what_a_place_holds_gives_its_word_also_alone(
+    parts: list[tuple[str, str]], before: str
+) -> None:
+    text = before + "".join(word + spaces for word, spaces in parts)
+    for token, there in found(WORDS, text):
+        if there is not None:
+            assert token in split_words(there + " ")

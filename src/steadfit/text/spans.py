@@ -186,7 +186,18 @@ def _shown(name: str) -> str:
 
 
 def _origins(fixed: str, text: str) -> list[Span]:
-    """Return, for each character of what `fix_html` made of `text`, where it comes from.
+    """Return, for each character of what `fix_html` made of `text`, where it comes from."""
+    if "  " not in text:
+        return _aligned(fixed, text)
+    # Of several spaces one is left, and the first stands for it.
+    kept = [at for at, sign in enumerate(text) if sign != " " or text[at - 1 : at] != " "]
+    spans = _aligned(fixed, "".join([text[at] for at in kept]))
+    kept.append(len(text))
+    return [(kept[begin], kept[end - 1] + 1 if end > begin else kept[end]) for begin, end in spans]
+
+
+def _aligned(fixed: str, text: str) -> list[Span]:
+    """Return, for each character of `fixed`, where in `text` it comes from.
 
     Most are as they were. Where something was replaced, the shortest way to where both strings go
     on alike tells what stands for what.
