@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from steadfit.text.table_rows import LABEL, FolderTable, JSONTable, Rows, check_
 from steadfit.text.values import is_missing, text_value
 
 _CHARACTERS = 1 << 22  # of texts from which on fewer rows are held
+_ROUNDING = 1e-6  # by how much a sum of probabilities may be above one
 
 Probabilities = Callable[[Sequence[str]], Any]
 Decide = Callable[[NDArray[np.float64]], Sequence[str | None]]
@@ -41,10 +42,10 @@ class Asked:
         whole_number("batch", self.batch, 1)
         yes_or_no("overwrite_columns", self.overwrite_columns)
         yes_or_no("missing_as_empty", self.missing_as_empty)
-        if not self.classes or len(set(self.classes)) < len(self.classes):
-            raise DataError(f"classes are {shown(self.classes)}; different names are accepted")
         if not all(isinstance(name, str) for name in (*self.classes, self.prefix)):
             raise DataError("prefix and classes have to be strings")
+        if not self.classes or len(set(self.classes)) < len(self.classes):
+            raise DataError(f"classes are {shown(self.classes)}; different names are accepted")
         least = self.abstain_below
         if least is not None and not (is_number(least) and 0 <= least <= 1):
             raise DataError(
@@ -145,7 +146,7 @@ def _scored(
     if table.number == len(records):
         _check_first(table, records, asked)
     found = _checked(probabilities(texts), len(texts), len(asked.classes))
-    labels = _likeliest(found, asked) if decide is None else list(decide(found))
+    labels = _likeliest(found, asked) if decide is None else _decided(decide(found), len(texts))
     folder = isinstance(table, FolderTable)
     place_of = {name: place for place, name in enumerate(asked.classes)}
     best = found.argmax(axis=1).tolist()
@@ -168,8 +169,21 @@ def _likeliest(found: NDArray[np.float64], asked: Asked) -> list[str | None]:
     ]
 
 
+def _decided(labels: Any, texts: int) -> list[str | None]:
+    given = isinstance(labels, Iterable) and not isinstance(labels, str)
+    found = list(labels) if given else [labels]
+    if not given or len(found) != texts:
+        raise DataError(
+            f"decide gave {shown(labels)} for {texts} texts; a label or None for each is accepted"
+        )
+    return found
+
+
 def _checked(values: Any, texts: int, classes: int) -> NDArray[np.float64]:
-    found = np.asarray(values, dtype=np.float64)
+    try:
+        found = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"the model gave no table of numbers ({error})") from error
     if found.shape != (texts, classes):
         raise DataError(
             f"the model gave an array {found.shape} for {texts} texts and {classes} classes; "
@@ -177,6 +191,11 @@ def _checked(values: Any, texts: int, classes: int) -> NDArray[np.float64]:
         )
     if not np.isfinite(found).all():
         raise DataError("the model gave probabilities that are no finite numbers")
+    if found.size and not (found.min() >= 0 and found.max() <= 1 + _ROUNDING):
+        raise DataError(
+            f"the model gave numbers from {found.min():.4g} to {found.max():.4g}; probabilities, "
+            "from 0 to 1, are accepted"
+        )
     return found
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from steadfit.core.checks import a_path, yes_or_no
+from steadfit.core.checks import a_path, shown, yes_or_no
 from steadfit.core.console import note
 from steadfit.core.errors import DataError, DiskError
 from steadfit.core.lock import process_lock_or
@@ -113,6 +113,11 @@ def score_file(
         DiskError: when the disk refuses, for one that it is full; the rows so far are kept.
         MissingExtraError: Parquet without polars.
     """
+    path = a_path("out", out)
+    if isinstance(classes, str) or not isinstance(classes, Iterable):
+        raise DataError(f"classes are {shown(classes)}; a list of different names is accepted")
+    if not isinstance(model, str):
+        raise DataError(f"model is {shown(model)}; a string is accepted")
     asked = Asked(
         text_columns(text),
         tuple(classes),
@@ -124,7 +129,8 @@ def score_file(
     )
     kind = _out_format(out, out_format)
     yes_or_no("overwrite", overwrite)
-    target = None if str(out) == STANDARD_OUTPUT else a_path("out", out).expanduser()
+    yes_or_no("quotes", quotes)
+    target = None if str(out) == STANDARD_OUTPUT else path.expanduser()
     if target is not None and target.is_dir():
         raise DataError(f"{target} is a folder, and a file is to be written there; name another")
     if target is not None and os.path.lexists(target) and not overwrite:
@@ -232,19 +238,26 @@ class _Standard:
         self.rows = self.abstained = 0
 
     def write(self, data: bytes, rows: int, abstained: int) -> None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        if hasattr(sys.stdout, "buffer"):
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        else:  # what a notebook or a test has put there may take text alone
+            sys.stdout.write(data.decode())
+            sys.stdout.flush()
         self.rows += rows
         self.abstained += abstained
 
 
 def _to_standard_output(job: _Job) -> Scored:
+    if sys.stdout is None:  # a program without a console
+        raise DataError("There is no standard output here; name a file")
     sink = _Standard()
     try:
         job.run(sink)
     except BrokenPipeError:
         # Who reads has enough. What Python still holds would fail again when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with suppress(OSError, AttributeError):  # what stands in its place may have no number
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         raise DiskError(f"standard output cannot be written: {error}", error.errno) from error
     return Scored(sink.rows, 0, sink.abstained)
