@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,26 @@ def test_what_is_read_predicts_what_was_saved_to_the_bit(
     again = save_linear(tmp_path / "again", read)
     for file in (tmp_path / "linear").iterdir():
         assert (again / file.name).read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize("scale", [1, np.float32(0.5), np.float64(2.5), np.int64(2)])
+def test_a_scale_of_any_kind_of_number_is_read_again(tmp_path: Path, scale: float) -> None:
+    saved = replace(model_of(fit_nbsvm, 2), scale=scale)
+    read = load_linear(save_linear(tmp_path / "linear", saved))
+    assert (type(read.scale), read.scale) == (float, scale)
+    assert (read.probabilities(HELD_OUT) == saved.probabilities(HELD_OUT)).all()
+
+
+def test_a_scale_that_an_older_version_wrote_as_a_whole_number_is_read(tmp_path: Path) -> None:
+    folder = save_linear(tmp_path / "linear", replace(model_of(fit_nbsvm, 2), scale=2.0))
+    file = folder / "linear.json"
+    config = json.loads(file.read_text("utf-8"))
+    file.write_text(json.dumps(sealed({**config, "scale": 2})), "utf-8")
+    assert load_linear(folder).scale == 2.0
+    for strange in ("2", True, None, [2.0]):
+        file.write_text(json.dumps(sealed({**config, "scale": strange})), "utf-8")
+        with pytest.raises(FileFormatError, match="altered"):
+            load_linear(folder)
 
 
 def test_one_that_stands_there_is_replaced_and_nothing_else(tmp_path: Path) -> None:

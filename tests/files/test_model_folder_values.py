@@ -30,6 +30,7 @@ CIRCLE.append(CIRCLE)
         (np.array(2.5), 2.5),
         (torch.tensor(0.8125), 0.8125),
         (torch.tensor(3), 3),
+        ([float("nan"), np.float32("-inf"), torch.tensor(torch.inf)], [None] * 3),
         (
             {"deep": [np.float32(0.5), (torch.tensor(2), "x", None)]},
             {"deep": [0.5, [2, "x", None]]},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,6 +86,24 @@ def test_what_does_not_belong_together_is_refused(changes: dict[str, object], me
     whole = Ensemble((network(0),), Decision(NAMES))
     with pytest.raises(DataError, match=message):
         replace(whole, **changes)
+
+
+def test_numbers_of_numpy_come_back_from_a_folder_and_what_json_has_not_is_none(
+    tmp_path: Path,
+) -> None:
+    details = {"error": math.inf, "deep": [{"nan": np.float32("nan"), "loss": np.float32(0.5)}]}
+    mixed = (np.float32(0.5), LINEAR, np.float64(0.25), details)
+    whole = Ensemble((network(0),), Decision(NAMES), *mixed, engine="float32")
+    folder = save_ensemble(tmp_path / "model", whole)
+    written = json.loads((folder / CONFIG).read_text("utf-8"), parse_constant=pytest.fail)
+    assert written["details"] == {"error": None, "deep": [{"nan": None, "loss": 0.5}]}
+    read = load_ensemble(folder, engine="float32")
+    assert read.details == written["details"]
+    assert [(type(one), one) for one in (read.scale, read.weight)] == [(float, 0.5), (float, 0.25)]
+    assert (read.probabilities(TEXTS) == whole.probabilities(TEXTS)).all()
+    with pytest.raises(DataError, match="details: source holds what JSON does not know"):
+        save_ensemble(tmp_path / "other", replace(whole, details={"source": Path("a.csv")}))
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_folder_that_was_altered_or_is_newer_is_refused_and_others_are_left_alone(

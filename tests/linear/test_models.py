@@ -200,6 +200,8 @@ def test_what_is_no_text_is_refused() -> None:
         ({"idf": np.ones(3, dtype=np.float32)}, "shape"),
         ({"scale": 0.0}, "scale"),
         ({"scale": float("nan")}, "scale"),
+        ({"scale": "1"}, "scale is '1'"),
+        ({"scale": None}, "scale is None"),
     ],
 )
 def test_numbers_that_make_no_model_are_refused(change: dict[str, Any], message: str) -> None:

@@ -79,13 +79,16 @@ def read_format(file: Path, format: str, newest: int, what: str, advice: str) ->
 def plain_values(name: str, content: Mapping[str, Any]) -> dict[str, Any]:
     """Return `content` as JSON gives it back, numbers of numpy and torch as Python's.
 
+    JSON has no NaN and no infinity: they are None.
+
     Raises:
         DataError: JSON knows no such value, or not one inside it; the message says `name` and key.
     """
     plain: dict[str, Any] = {}
     for key, value in content.items():
         try:
-            plain |= json.loads(json.dumps({key: value}, default=_number))
+            text = json.dumps({key: value}, default=_number)
+            plain |= json.loads(text, parse_constant=lambda _: None)
         except (TypeError, ValueError, RuntimeError) as error:
             raise DataError(
                 f"{name}: {key} holds what JSON does not know ({error}); give plain numbers, "

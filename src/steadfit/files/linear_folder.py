@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from steadfit.core.atomic import atomic_folder, write_json
+from steadfit.core.checks import is_number
 from steadfit.core.errors import DataError, FileFormatError
 from steadfit.core.json_files import is_sealed, may_be_replaced, read_format, sealed
 from steadfit.files.model_config import are_classes
@@ -102,7 +103,7 @@ def _read_config(file: Path) -> dict[str, Any]:
     if not (
         is_sealed(config)
         and are_classes(config.get("classes"))
-        and isinstance(config.get("scale"), float)
+        and is_number(config.get("scale"))
         and isinstance(config.get("tensors_sha256"), str)
     ):
         raise FileFormatError(f"{file} was altered: not all is there and right. {_ADVICE}")

@@ -55,6 +55,8 @@ class Ensemble:
     def __post_init__(self) -> None:
         if problem := self._problem():
             raise DataError(f"This is no classifier: {problem}.")
+        object.__setattr__(self, "scale", float(self.scale))
+        object.__setattr__(self, "weight", float(self.weight))
         predictors = tuple(_predictor(one, self.engine) for one in self.networks)
         object.__setattr__(self, "_predictors", predictors)
 

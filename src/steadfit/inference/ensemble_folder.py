@@ -9,7 +9,13 @@ from typing import Any
 
 from steadfit.core.atomic import atomic_folder, write_json, write_text
 from steadfit.core.errors import DataError, FileFormatError
-from steadfit.core.json_files import is_sealed, may_be_replaced, read_format, sealed
+from steadfit.core.json_files import (
+    is_sealed,
+    may_be_replaced,
+    plain_values,
+    read_format,
+    sealed,
+)
 from steadfit.files.compact import Numbers
 from steadfit.files.linear_folder import load_linear, save_linear
 from steadfit.files.model_folder import SavedModel, load_model, save_model
@@ -45,6 +51,7 @@ def save_ensemble(
     Raises:
         FileFormatError: something else stands there, or a classifier that is not to be replaced;
             it is left alone.
+        DataError: `details` hold what JSON does not know.
     """
     folder = Path(folder)
     if folder.exists() and not (overwrite and may_be_replaced(folder, CONFIG, FORMAT)):
@@ -60,7 +67,7 @@ def save_ensemble(
         "scale": ensemble.scale,
         "weight": ensemble.weight,
         "linear": None if ensemble.linear is None else ensemble.linear.name,
-        "details": dict(ensemble.details),
+        "details": plain_values("details", ensemble.details),
     }
     with atomic_folder(folder) as fresh:
         for one in ensemble.networks:

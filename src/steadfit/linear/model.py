@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from steadfit.core.checks import is_number, shown
 from steadfit.core.errors import DataError
 from steadfit.linear.calibration import softmax
 from steadfit.linear.counting import counter_of, features
@@ -49,6 +50,7 @@ class LinearModel:
     def __post_init__(self) -> None:
         if problem := self._problem():
             raise DataError(f"This is no linear model: {problem}.")
+        object.__setattr__(self, "scale", float(self.scale))  # as a file gives it back
         object.__setattr__(self, "_counter", counter_of(self.ngrams))
 
     @property
@@ -100,8 +102,8 @@ class LinearModel:
                 return f"{array.dtype} of shape {array.shape} where float32 {shape} is needed"
             if not np.isfinite(array).all():
                 return "it holds numbers that are not finite"
-        if not (np.isfinite(self.scale) and self.scale > 0):
-            return f"its scale is {self.scale}"
+        if not (is_number(self.scale) and 0 < self.scale < np.inf):
+            return f"its scale is {shown(self.scale)}, not a positive number"
         if self.idf is not None and not (self.idf > 0).all():
             return "an inverse document frequency is not positive"
         return ""
