@@ -17,6 +17,7 @@ from steadfit.files.model_folder import load_model
 from steadfit.recipe.language_model import train_language_model
 from steadfit.recipe.settings import LanguageModelSettings
 from steadfit.text.corpus import Corpus
+from steadfit.text.fields import join_fields
 from steadfit.training import engine
 from tests.estimator.made_up import sentences, tiny
 
@@ -169,7 +170,7 @@ def test_unsure_texts_get_no_label() -> None:
 
 def test_columns_are_joined_as_fields() -> None:
     titles = [text.split()[0] for text in TEXTS]
-    joined = [f"xxfld 1 {title} xxfld 2 {text}" for title, text in zip(titles, TEXTS, strict=True)]
+    joined = [join_fields(both) for both in zip(titles, TEXTS, strict=True)]
     by_hand = tiny(blend=None).fit(joined, LABELS)
     table = {"title": titles, "body": TEXTS}
     model = tiny(blend=None, text=["title", "body"]).fit(table, LABELS)

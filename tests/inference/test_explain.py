@@ -17,8 +17,10 @@ from steadfit.inference.predictor import Predictor
 from steadfit.linear.nbsvm import fit_nbsvm
 from steadfit.models.classifier import TextClassifier
 from steadfit.models.config import CLASSIFIER_DEFAULTS, AWDLSTMConfig
+from steadfit.text.fields import join_fields
 from steadfit.text.tokenizer import Tokenizer
 from steadfit.text.vocab import MARKERS, Vocab
+from steadfit.text.words import split_words
 
 PLAIN = ("the", "film", "was", "a", "plot", "and", "i", "it", "saw", ".")
 GOOD, BAD = "good", "bad"
@@ -201,3 +203,18 @@ def test_words_that_are_alike_are_occluded_together_where_readings_allow_it() ->
     many = " ".join(f"w{n}" for n in range(200))  # more than readings: by window, as without
     found = explain_function(any_good, many, ["a", "b"], readings=64, alike=True)
     assert max(found.widths) > 1
+
+
+def test_markers_of_fields_stay_markers_while_words_are_occluded(trained: Predictor) -> None:
+    read: list[str] = []
+
+    def probabilities(texts: list[str]) -> np.ndarray:
+        read.extend(texts)
+        return trained.probabilities(texts).numpy()
+
+    text = join_fields(["the film", "was good, saw it"])
+    assert explain_function(probabilities, text, trained.classes).top(1)[0][0].text == "good"
+    assert explain_function(probabilities, text, trained.classes, alike=True).label == "pos"
+    assert len(read) > 10
+    assert not any("xxunk" in split_words(one) for one in read)
+    assert [one.text for one in explain(trained, text).places()].count("xxfld") == 2

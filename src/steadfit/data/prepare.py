@@ -27,6 +27,7 @@ from steadfit.data.store_writer import VERSION, StoreWriter
 from steadfit.data.token_store import TokenStore
 from steadfit.text.compact import Gathered
 from steadfit.text.corpus import TRAIN, Corpus
+from steadfit.text.fields import FieldText
 from steadfit.text.piece_training import check_size, train_pieces
 from steadfit.text.pieces import vocab_from_dict
 from steadfit.text.tokenizer import (
@@ -41,6 +42,7 @@ from steadfit.text.vocab import Vocab, check_limits
 from steadfit.text.words import WordEncoder
 
 _DIGEST_BYTES = 16
+_FIELDS = b"\xff" * 8  # is no length
 _ADVICE = "Delete the folder and prepare the texts again."
 
 
@@ -211,6 +213,8 @@ def _watched(texts: Iterable[str], reading: blake2b) -> Iterator[str]:
         if not isinstance(text, str):
             raise DataError(f"Document {place} is {type(text).__name__}, not a text (str).")
         data = text.encode("utf-8", "surrogatepass")
+        if isinstance(text, FieldText):  # the same characters have other tokens
+            reading.update(_FIELDS)
         reading.update(len(data).to_bytes(8, "little"))
         reading.update(data)
         yield text

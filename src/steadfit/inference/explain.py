@@ -27,6 +27,7 @@ from steadfit.inference.occlusion import (
 )
 from steadfit.inference.predictor import Predictor, class_probabilities
 from steadfit.linear.probabilities import LEAST_PROBABILITY
+from steadfit.text.fields import FieldText
 from steadfit.text.spans import Span, token_spans
 
 METHODS = ("auto", "integrated-gradients", "occlusion")
@@ -137,6 +138,8 @@ def explain_function(
     Raises:
         DataError: no such label, spans that are not as described, or as `occlusion`.
     """
+    if isinstance(text, FieldText):
+        probabilities = _of_fields(probabilities)
     names = [str(name) for name in classes]
     places = [one.span() for one in _WORD.finditer(text)] if spans is None else list(spans)
     ends = [0, *(place for span in places for place in span), len(text)]
@@ -168,6 +171,11 @@ def explain_function(
         tuple(weights.tolist()),
         tuple(widths.tolist()),
     )
+
+
+def _of_fields(probabilities: Callable[[list[str]], ArrayLike]) -> Callable[..., ArrayLike]:
+    """Return the function for what was made of a text of fields: its markers are markers."""
+    return lambda texts: probabilities([FieldText(one) for one in texts])
 
 
 def _alike(text: str, places: Sequence[Span]) -> list[list[int]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from steadfit.text.fields import FieldText
+
 _NEAR_THE_END = 4000  # characters; most texts have a place within a few words
 _LONGEST = 100  # letters of a plain word, so that a place is found without looking far back
 
@@ -25,19 +27,21 @@ def parts_of(blocks: Iterable[str]) -> Iterator[str]:
 
     A part ends within the last block it has a piece of; only of a text without three plain words in
     a row more is held. The space at a cut is left out. Every character is searched a few times at
-    most, however much is held.
+    most, however much is held. Parts of a `FieldText` are such texts.
     """
     held: list[str] = []  # what no place can be in, whatever follows
     rest = ""
+    kind: type[str] = str
     for block in blocks:
+        kind = FieldText if isinstance(block, FieldText) else kind
         rest += block
         if end := _last_place(rest, 1 if held else 0):
-            yield "".join([*held, rest[:end]])
+            yield kind("".join([*held, rest[:end]]))
             held, rest = [], rest[end + 1 :]
         elif len(rest) > _REACH:
             held.append(rest[:-_REACH])
             rest = rest[-_REACH:]
-    yield "".join([*held, rest])
+    yield kind("".join([*held, rest]))
 
 
 def _last_place(text: str, begin: int) -> int:

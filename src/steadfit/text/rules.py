@@ -11,13 +11,14 @@ from __future__ import annotations
 import html
 import re
 
+from steadfit.text.fields import FIELD, FieldText
 from steadfit.text.vocab import MARKERS
 
 # Markers that the rules put into the string travel in disguise: a word (as the repetition rule
 # looks for words), all lower case, and taken out of raw text by `fix_html`. So a disguise that is
 # seen after the rules was made by them.
-REP, WREP = "ᛪxxrepᛪ", "ᛪxxwrepᛪ"
-MADE = {REP: "xxrep", WREP: "xxwrep"}
+REP, WREP, FLD = "ᛪxxrepᛪ", "ᛪxxwrepᛪ", "ᛪxxfldᛪ"
+MADE = {REP: "xxrep", WREP: "xxwrep", FLD: FIELD}
 
 _MARKER_SET = frozenset(MARKERS)
 _REPLACEMENTS = (
@@ -47,11 +48,22 @@ def apply_rules(text: str) -> str:
 
     The space stands where fastai has `xxbos `; whoever splits the string puts the token there.
     """
-    text = fix_html(" " + text)
+    text = fix_text(text)
     text = replace_rep(text)
     text = replace_wrep(text)
     text = spec_add_spaces(text)
     return rm_useless_spaces(text)
+
+
+def fix_text(text: str) -> str:
+    """Return a space, then `text` after `fix_html`; markers of fields are put in disguise.
+
+    They are so after the disguises in the fields' own texts were taken out.
+    """
+    if not isinstance(text, FieldText):
+        return fix_html(" " + text)
+    parts = map(fix_html, text.between_markers())
+    return rm_useless_spaces(" " + f" {FLD} ".join(parts))
 
 
 def fix_html(text: str) -> str:

@@ -12,6 +12,8 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from steadfit.text.fields import FieldText
+
 _TOGETHER = 1_000  # texts whose words are held at a time
 _MOST_KNOWN = 1_000_000  # words whose numbers are remembered; a number does not depend on it
 
@@ -28,6 +30,8 @@ _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 def plain_words(text: str) -> list[str]:
     """Return the words of a text without case, markup, spaces and punctuation."""
+    if isinstance(text, FieldText):
+        text = text.without_markers()
     if "&" in text:
         text = _ENTITY.sub(lambda m: html.unescape(m[0]), text)
     if "<" in text:

@@ -6,8 +6,9 @@ import re
 from bisect import bisect_left
 from typing import NamedTuple
 
+from steadfit.text.fields import FIELD
 from steadfit.text.pieces import FIRST_BYTE, FIXED, SPACE, Pieces
-from steadfit.text.rules import fix_html
+from steadfit.text.rules import FLD, fix_text
 from steadfit.text.tokenizer import Tokenizer
 from steadfit.text.vocab import MARKERS
 from steadfit.text.words import split_words
@@ -42,7 +43,7 @@ def token_spans(tokenizer: Tokenizer, text: str) -> list[PlacedToken]:
     ids = tokenizer.encode(text)
     subwords = isinstance(tokenizer.vocab, Pieces)
     names = _pieces(ids, tokenizer.vocab.itos) if subwords else split_words(text)
-    fixed = fix_html(" " + text)
+    fixed = fix_text(text).replace(FLD, FIELD)
     walk = _Walk(fixed, subwords)
     walk.over(names)
     origin = _origins(fixed, text)

@@ -8,6 +8,7 @@ first part of a chunk begins with a space.
   gives back the word; other words keep the case they have, and so do single letters.
 - `xxrep`, a number and a character, with a space before it, stand for a run of that character.
 - `xxwrep` and a number stand for equal chunks in a row; their first one follows.
+- `xxfld` stands before the number of a field, a chunk of its own.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from steadfit.text.rules import FLD
 from steadfit.text.vocab import BOS, MARKERS, UNK
 
-_MAJ, _UP, _REP, _WREP = map(MARKERS.index, ("xxmaj", "xxup", "xxrep", "xxwrep"))
+_NAMES = ("xxfld", "xxmaj", "xxup", "xxrep", "xxwrep")
+_FLD, _MAJ, _UP, _REP, _WREP = map(MARKERS.index, _NAMES)
+_WRITTEN = {UNK: "xxunk", _FLD: " xxfld"}  # what is not lost where markers are undone
 _MARKER_SET = frozenset(MARKERS)
 _FEWEST = 4  # of the same character or chunk are written as a number
 _MOST_CHARACTERS, _MOST_CHUNKS = 9999, 999  # so that no drawn number can fill the memory
@@ -49,6 +53,9 @@ def items_of(chunk: str) -> Iterator[str | int]:
         >>> [item if isinstance(item, str) else MARKERS[item] for item in items_of("LOVED!!!!")]
         ['xxup', ' loved', 'xxrep', '4', ' !']
     """
+    if chunk == FLD:
+        yield _FLD
+        return
     space, begin = " ", 0
     for run in _RUN.finditer(chunk):
         yield from _parts(chunk[begin : run.start()], space)
@@ -88,7 +95,7 @@ def undo(items: Iterable[str | int]) -> str:
             text += item
             continue
         written.append(_undone(marker, text))
-        text = "xxunk" if item == UNK else ""
+        text = _WRITTEN.get(item, "")
         marker = item
         starts = starts or (item == BOS and not any(written))
     whole = "".join(written)

@@ -9,7 +9,7 @@ from operator import eq
 from steadfit.core.errors import DataError
 from steadfit.text.piece_training import CHARACTERS, train_pieces
 from steadfit.text.pieces import FIRST_BYTE, FIXED, LINE_FEED, SPACE, Pieces
-from steadfit.text.rules import fix_html
+from steadfit.text.rules import fix_text
 from steadfit.text.segment import Segmenter
 from steadfit.text.subword_rules import items_of, repeat_items, undo, without_repeats
 from steadfit.text.tokenizer import SUBWORD_RULES, Tokenizer
@@ -63,7 +63,7 @@ class SubwordTokenizer(Tokenizer):
 
     def _pieces_of(self, text: str) -> list[int]:
         result = [BOS]
-        string = fix_html(" " + text)
+        string = fix_text(text)
         for line in string.split("\n") if "\n" in string else (string,):
             chunks = line.split()
             if not chunks:

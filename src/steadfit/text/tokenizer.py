@@ -53,6 +53,8 @@ class Tokenizer:
     def encode(self, text: str) -> list[int]:
         """Return the ids of the tokens of `text`, that of `xxbos` first.
 
+        The words `xxfld` are markers where `text` is a `steadfit.text.fields.FieldText`.
+
         Raises:
             DataError: `text` is not a string.
         """

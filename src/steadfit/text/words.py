@@ -18,7 +18,7 @@ from steadfit.text.english import split_english, word_and_marks
 from steadfit.text.rules import (
     MADE,
     apply_rules,
-    fix_html,
+    fix_text,
     mark_case,
     replace_rep,
     rm_useless_spaces,
@@ -93,7 +93,7 @@ class WordEncoder:
 
     def __call__(self, text: str) -> list[int]:
         """Return the ids of the tokens of `text`, that of `xxbos` first."""
-        string = fix_html(" " + text)
+        string = fix_text(text)
         if "////" not in string and "####" not in string:
             string = rm_useless_spaces(spec_add_spaces(string))
             if "\n" in string:
@@ -216,9 +216,12 @@ class _Memo(dict[str, tuple[int, ...]]):
     def __missing__(self, piece: str) -> tuple[int, ...]:
         if len(piece) > _LONG:
             raise _PlainWay
+        if piece in MADE:  # of a field: raw text has no disguises any more
+            self[piece] = ids = self._numbers((MADE[piece],))
+            return ids
         plain = piece.isalnum()
         if not plain and (parts := word_and_marks(piece)):
-            ids: tuple[int, ...] = sum(map(self.__getitem__, parts), ())
+            ids = sum(map(self.__getitem__, parts), ())
             if self.irregular.isdisjoint(parts):  # `eeeek.` has the piece `k.` in it
                 self[piece] = ids
                 return ids
