@@ -19,6 +19,7 @@ from steadfit.inference.ensemble import Ensemble, tempered
 from steadfit.inference.ensemble_folder import CONFIG, load_ensemble, save_ensemble
 from steadfit.inference.predictor import Predictor
 from steadfit.kernels import choose, precision
+from steadfit.linear.model import LinearModel
 from steadfit.linear.nbsvm import fit_nbsvm
 from steadfit.models.classifier import TextClassifier
 from steadfit.models.config import CLASSIFIER_DEFAULTS, AWDLSTMConfig
@@ -59,6 +60,30 @@ def test_two_networks_are_averaged_tempered_and_mixed_as_by_hand() -> None:
 def test_with_no_weight_for_the_network_the_linear_model_speaks_alone() -> None:
     found = Ensemble((network(0),), Decision(NAMES), linear=LINEAR, weight=0.0)
     assert (found.probabilities(TEXTS) == LINEAR.probabilities(TEXTS)).all()
+
+
+@pytest.mark.parametrize("linear", [None, LINEAR])
+def test_texts_come_once_and_one_string_is_no_list_of_them(linear: LinearModel | None) -> None:
+    weight = 1.0 if linear is None else 0.5
+    found = Ensemble((network(0),), Decision(NAMES), 1.0, linear, weight, engine="float32")
+    once = found.probabilities(text for text in TEXTS)
+    np.testing.assert_array_equal(once, found.probabilities(TEXTS))
+    for ask in (found.probabilities, found.network_probabilities, found.mean_probabilities):
+        with pytest.raises(DataError, match="One string was given; give a list"):
+            ask("good film")
+        with pytest.raises(DataError, match="texts is None"):
+            ask(None)  # type: ignore[arg-type]
+
+
+def test_a_linear_model_gives_one_class_and_is_refused_where_a_text_may_have_many() -> None:
+    many = network(0)
+    assert isinstance(many.model, TextClassifier)
+    many.model.multi_label = True
+    decision = Decision(NAMES, multi_label=True)
+    Ensemble((many,), decision)
+    for weight in (0.0, 0.5, 1.0):
+        with pytest.raises(DataError, match="a linear model gives a text one class"):
+            Ensemble((many,), decision, linear=LINEAR, weight=weight)
 
 
 @pytest.mark.parametrize("scale", [0.2, 1.0, 5.0])

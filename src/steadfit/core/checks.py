@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterable
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,19 @@ def number(name: str, value: Any, least: float = 0.0) -> float:
     if is_number(value) and math.isfinite(value) and value >= least:
         return float(value)
     raise DataError(f"{name} is {shown(value)}; accepted is a number from {least:g}.")
+
+
+def several_texts(texts: Any) -> Any:
+    """Return `texts`, which are to be gone through one by one; each is looked at where it is read.
+
+    Raises:
+        DataError: they are one string, whose letters are no texts, or nothing to go through.
+    """
+    if isinstance(texts, str):
+        raise DataError("One string was given; give a list of texts.")
+    if not isinstance(texts, Iterable):
+        raise DataError(f"texts is {shown(texts)}; give a list of texts.")
+    return texts
 
 
 def is_number(value: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steadfit.core.checks import number, shown
+from steadfit.core.checks import number, several_texts, shown
 from steadfit.core.errors import DataError
 from steadfit.files.model_folder import SavedModel
 from steadfit.inference.blend import blended
@@ -65,7 +65,7 @@ class Ensemble:
         """Names of the columns of probabilities."""
         return self.decision.classes
 
-    def probabilities(self, texts: Sequence[str], batch_size: int = 48) -> Probabilities:
+    def probabilities(self, texts: Iterable[str], batch_size: int = 48) -> Probabilities:
         """Return `(texts, classes)`; a text gets the same alone and among others.
 
         Raises:
@@ -73,6 +73,7 @@ class Ensemble:
         """
         if self.linear is not None and self.weight == 0:
             return self.linear.probabilities(texts)
+        texts = list(several_texts(texts))  # each part goes through them
         return self.finished(self.mean_probabilities(texts, batch_size), texts)
 
     def finished(
@@ -88,12 +89,20 @@ class Ensemble:
         return blended(table, self.linear.probabilities(texts), self.weight)
 
     def network_probabilities(self, texts: Iterable[str], batch_size: int = 48) -> Probabilities:
-        """Return what the networks alone say, tempered, `(texts, classes)`."""
+        """Return what the networks alone say, tempered, `(texts, classes)`.
+
+        Raises:
+            DataError: as `probabilities`.
+        """
         return tempered(self.mean_probabilities(texts, batch_size), self.scale, self.many)
 
     def mean_probabilities(self, texts: Iterable[str], batch_size: int = 48) -> Probabilities:
-        """Return the networks' mean, before it is tempered, `(texts, classes)`."""
-        texts = [texts] if isinstance(texts, str) else list(texts)
+        """Return the networks' mean, before it is tempered, `(texts, classes)`.
+
+        Raises:
+            DataError: as `probabilities`.
+        """
+        texts = list(several_texts(texts))
         tables = [one.probabilities(texts, batch_size).double() for one in self._predictors]
         mean: Probabilities = (sum(tables[1:], tables[0]) / len(tables)).numpy()
         return mean
@@ -121,6 +130,8 @@ class Ensemble:
             return "two networks read in the same direction"
         if self.linear is not None and self.linear.classes != self.classes:
             return f"the linear model has the classes {shown(self.linear.classes)}"
+        if self.linear is not None and self.many:
+            return "a linear model gives a text one class, where it may have many labels"
         if not number("scale", self.scale) > 0:
             return f"its scale is {self.scale!r}, not a positive number"
         if number("weight", self.weight) > 1 or (self.linear is None and self.weight != 1):
