@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from steadfit.core.checks import whole_number
 from steadfit.text.spans import Span
 
 
@@ -69,9 +70,14 @@ class Explanation:
         return places
 
     def top(self, count: int = 10) -> tuple[list[Place], list[Place]]:
-        """Return the places that speak most for the label, and those most against it."""
+        """Return the places that speak most for the label, and those most against it.
+
+        Raises:
+            DataError: `count` is no whole number from 0.
+        """
+        whole_number("count", count)
         ordered = sorted(self.places(), key=lambda place: -place.weight)
         return (
             [place for place in ordered[:count] if place.weight > 0],
-            [place for place in reversed(ordered[-count:]) if place.weight < 0],
+            [place for place in ordered[::-1][:count] if place.weight < 0],
         )
