@@ -141,6 +141,14 @@ def test_as_few_of_the_least_sure_texts_are_left_out_as_make_the_coverage(
     assert found.accuracy == pytest.approx(np.mean((given_ == codes)[given_ != ABSTAINED]))
 
 
+@pytest.mark.parametrize("given", [0.5, None, 1])
+def test_one_number_for_all_is_refused(given: Any) -> None:
+    with pytest.raises(DataError, match=f"thresholds is {given}; give one for each class"):
+        Decision(THREE, thresholds=given)
+    with pytest.raises(DataError, match=f"coverages is {given}; give a list"):
+        covered(Decision(THREE), [[0.5, 0.25, 0.25]], [0], given)
+
+
 @pytest.mark.parametrize("coverage", [0, 1.1, float("nan"), "x"])
 def test_a_coverage_that_is_none_is_refused(coverage: Any) -> None:
     with pytest.raises(DataError, match="coverage"):

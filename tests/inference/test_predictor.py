@@ -97,7 +97,9 @@ def test_no_texts_have_no_predictions(predictor: Predictor) -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda p: p.predict_many("one text"), "one string; give a list"),
+        (lambda p: p.predict_many("one text"), "One string was given; give a list"),
+        (lambda p: p.probabilities(None), "texts is None; give a list"),
+        (lambda p: p.predict_file(None), "path is None; accepted are paths"),
         (lambda p: p.predict_many(["a", None]), "None"),
         (lambda p: p.predict(b"bytes"), "bytes"),
         (lambda p: p.predict_many(["a"], batch_size=0), "batch_size is 0"),

@@ -144,7 +144,8 @@ def test_a_text_without_a_word_has_no_perplexity(writer: Writer) -> None:
         (lambda w: w.predict("a", 1, float("nan")), "temperature is nan"),
         (lambda w: w.predict("a", 1, float("inf")), "temperature is inf"),
         (lambda w: w.predict(["a"]), "string"),
-        (lambda w: w.perplexities("a text"), "one string; give a list"),
+        (lambda w: w.perplexities("a text"), "One string was given; give a list"),
+        (lambda w: w.perplexities(None), "texts is None; give a list"),
         (lambda w: w.perplexities([None]), "string"),
     ],
 )

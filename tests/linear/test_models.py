@@ -166,6 +166,11 @@ def test_ratios_are_those_of_counts_worked_out_on_paper() -> None:
         (["good", "bad"], ["a"], None, "2 training texts and 1 training labels"),
         (["good", "bad"], ["a", "a"], None, "1 classes"),
         ([], [], None, "0 classes"),
+        (["good", "bad"], [["p"], ["n"]], None, r"The labels are \[\['p'\], \['n'\]\]"),
+        (["good", "bad"], ["a", "b"], [["a"], ["b"]], r"the classes \[\['a'\], \['b'\]\]"),
+        (["good", "bad"], ["a", "b"], 2, "the classes 2"),
+        (None, ["a", "b"], None, "texts is None"),
+        (["good", "bad"], None, None, "Texts and labels are to be lists"),
         (["good", "bad"], ["a", "b"], ["a", "b", "c"], "name each class that has a text"),
         (["good", "bad"], ["a", "b"], ["a", "c"], "name each class that has a text"),
         (["good", "bad"], ["a", "b"], ["a", "b", "a"], "name each class that has a text"),
@@ -182,6 +187,8 @@ def test_what_is_no_text_is_refused() -> None:
     model = fit_nbsvm(["good", "bad"], [1, 0])
     with pytest.raises(DataError, match="One string"):
         model.margins("good")
+    with pytest.raises(DataError, match="texts is None"):
+        model.probabilities(None)  # type: ignore[arg-type]
     with pytest.raises(DataError, match=r"A text is b'bytes' \(bytes\)"):
         model.probabilities(["good", b"bytes"])  # type: ignore[list-item]
 

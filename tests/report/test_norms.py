@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -170,6 +170,7 @@ def test_the_longest_rows_come_longest_first_and_ties_in_their_order() -> None:
     assert longest_rows([5, 9], 64).tolist() == [1, 0]
 
 
-def test_no_longest_rows_cannot_be_asked_for() -> None:
-    with pytest.raises(DataError, match="n=0"):
-        longest_rows([1, 2], 0)
+@pytest.mark.parametrize("n", [0, 2.5, "2", None])
+def test_no_longest_rows_cannot_be_asked_for(n: Any) -> None:
+    with pytest.raises(DataError, match="n is "):
+        longest_rows([1, 2], n)

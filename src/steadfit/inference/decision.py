@@ -52,8 +52,11 @@ class Decision:
         names: Any = self.classes  # what is given may be a list, or something else
         if isinstance(names, str) or not isinstance(names, Iterable):
             raise DataError(f"classes is {shown(names)}; give a sequence of names.")
+        given: Any = self.thresholds
+        if not isinstance(given, Iterable):
+            raise DataError(f"thresholds is {shown(given)}; give one for each class, or none.")
         object.__setattr__(self, "classes", tuple(self.classes))
-        given = tuple(self.thresholds) or self._untuned()
+        given = tuple(given) or self._untuned()
         object.__setattr__(self, "thresholds", given)
         if problem := self._problem():
             raise DataError(f"This is no decision: {problem}.")
@@ -203,6 +206,8 @@ def covered(
     Raises:
         DataError: probabilities or codes that do not fit, or a coverage out of range.
     """
+    if not isinstance(coverages, Iterable):
+        raise DataError(f"coverages is {shown(coverages)}; give a list of shares.")
     table = class_probabilities("probabilities", probabilities)
     answers = class_codes(codes, table.shape)
     given = Decision(decision.classes, decision.thresholds, decision.multi_label).codes(table)

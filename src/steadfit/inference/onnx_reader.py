@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadfit.core.checks import whole_number
+from steadfit.core.checks import several_texts, whole_number
 from steadfit.core.errors import DataError, FileFormatError
 from steadfit.files.onnx_format import ADVICE, GRAPH, TOKENIZER, library, read_onnx_config
 from steadfit.text.tokenizer import Tokenizer
@@ -80,10 +80,8 @@ class OnnxReader:
         Raises:
             DataError: `texts` is one string, an item is none, or `batch_size` is below one.
         """
-        if isinstance(texts, str):
-            raise DataError("One string was given; give a list of texts.")
         whole_number("batch_size", batch_size, 1)
-        documents = (self._ids(text) for text in texts)
+        documents = (self._ids(text) for text in several_texts(texts))
         rows = 1 if self._alone else batch_size
         found = [self._logits(batch) for batch in _batches(documents, rows)]
         logits = np.concatenate(found) if found else np.zeros((0, len(self.classes)))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from steadfit.core.checks import number, whole_number
+from steadfit.core.checks import a_path, number, several_texts, whole_number
 from steadfit.core.errors import DataError
 from steadfit.files.model_folder import load_model
 from steadfit.inference.engines import Engine
@@ -93,14 +93,13 @@ class Predictor:
         """Label the text of a file, which may be larger than memory: it is read bit by bit.
 
         Raises:
-            DataError: the file cannot be read or holds bytes that are not `encoding`; or the model
-                was put into training mode.
+            DataError: `path` is none, the file cannot be read or holds bytes that are not
+                `encoding`; or the model was put into training mode.
         """
+        place = a_path("path", path)
         check_encoding(encoding)
         require_evaluation_mode(self.model)
-        ids: Iterable[Sequence[int]] = self.tokenizer.encode_blocks(
-            read_blocks(Path(path), encoding)
-        )
+        ids: Iterable[Sequence[int]] = self.tokenizer.encode_blocks(read_blocks(place, encoding))
         if self.backwards:  # it begins with the last token, so all are held, two to four bytes each
             ids = [_reversed(ids)]
         with self.engine.reading() as model:
@@ -140,10 +139,8 @@ class Predictor:
             DataError: `texts` is one string, an item is none, `batch_size` is below one, or the
                 model was put into training mode.
         """
-        if isinstance(texts, str):
-            raise DataError("predict_many was given one string; give a list of texts.")
         require_evaluation_mode(self.model)
-        documents = (self._ids(text) for text in texts)
+        documents = (self._ids(text) for text in several_texts(texts))
         parts = list(class_probabilities(self.engine, documents, batch_size))
         return torch.cat(parts) if parts else torch.zeros(0, len(self.classes))
 

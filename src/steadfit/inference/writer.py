@@ -8,8 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from steadfit.core.checks import LARGEST_SEED, number, whole_number
-from steadfit.core.errors import DataError
+from steadfit.core.checks import LARGEST_SEED, number, several_texts, whole_number
 from steadfit.files.model_folder import load_model
 from steadfit.inference.modes import require_evaluation_mode
 from steadfit.inference.readable import join_words, undo_markers
@@ -88,10 +87,9 @@ class Writer:
         Raises:
             DataError: `texts` is one string, or an item is none.
         """
-        if isinstance(texts, str):
-            raise DataError("perplexities was given one string; give a list of texts.")
         require_evaluation_mode(self.model)
-        return torch.tensor([self._mean_loss(self._ids(text)) for text in texts]).exp()
+        losses = [self._mean_loss(self._ids(text)) for text in several_texts(texts)]
+        return torch.tensor(losses).exp()
 
     @torch.inference_mode()
     def _write(

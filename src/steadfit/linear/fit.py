@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence, Sized
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steadfit.core.checks import shown
+from steadfit.core.checks import several_texts, shown
 from steadfit.core.console import say
 from steadfit.core.errors import DataError
 from steadfit.linear.calibration import fit_scale, folds
@@ -133,16 +133,24 @@ def _coded(
     texts: Sequence[str], labels: Sequence[Hashable], classes: Sequence[Hashable] | None
 ) -> tuple[NDArray[np.int64], list[Hashable]]:
     """Return the column of each text's class, (texts,), and the classes."""
-    if isinstance(texts, str):
-        raise DataError("One string was given; give a list of texts.")
+    several_texts(texts)
+    if not (isinstance(texts, Sized) and isinstance(labels, Sized)):
+        raise DataError("Texts and labels are to be lists, which have a length.")
     if len(texts) != len(labels):
         raise DataError(
             f"{len(texts)} training texts and {len(labels)} training labels were given: pass one "
             "label for each text."
         )
     check_texts(texts)
-    met = dict.fromkeys(labels)
-    names = list(met if classes is None else classes)
+    try:
+        met = dict.fromkeys(labels)
+        names = list(met if classes is None else classes)
+        hash(tuple(names))
+    except TypeError as error:
+        raise DataError(
+            f"The labels are {shown(labels)}, the classes {shown(classes)} ({error}); give lists "
+            "of strings or numbers."
+        ) from error
     if len(names) < 2:
         raise DataError(f"{len(names)} classes to train on were given: two are needed at least.")
     if len(set(names)) != len(names) or set(names) != set(met):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadfit.core.checks import is_number, shown
+from steadfit.core.checks import is_number, several_texts, shown
 from steadfit.core.errors import DataError
 from steadfit.linear.calibration import softmax
 from steadfit.linear.counting import counter_of, features
@@ -64,11 +64,9 @@ class LinearModel:
         Raises:
             DataError: `texts` is one string, or an item is none.
         """
-        if isinstance(texts, str):
-            raise DataError("One string was given; give a list of texts.")
         blocks = [
             margins_of(self._counter.transform(part), self.idf, self.weights, self.bias)
-            for part in _parts(iter(texts))
+            for part in _parts(iter(several_texts(texts)))
         ]
         return np.concatenate(blocks) if blocks else np.zeros((0, len(self.classes)))
 

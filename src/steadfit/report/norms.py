@@ -11,6 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from steadfit.core.checks import whole_number
 from steadfit.core.errors import DataError
 from steadfit.training.devices import device_of, to_device
 from steadfit.training.evaluation import Batches
@@ -101,10 +102,9 @@ def longest_rows(lengths: ArrayLike, n: int = 64) -> NDArray[np.int64]:
     All places if there are fewer than `n`.
 
     Raises:
-        DataError: `n` is below 1.
+        DataError: `n` is no whole number from 1.
     """
-    if n < 1:
-        raise DataError(f"n={n}: the number of longest documents must be 1 or more.")
+    whole_number("n", n, 1)
     order: NDArray[np.int64] = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
     return order[:n]
 
