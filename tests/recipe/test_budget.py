@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from steadfit.core.errors import DataError
 from steadfit.recipe import budget
-from steadfit.recipe.budget import cut, largest_share, within_time
+from steadfit.recipe.budget import Planned, cut, largest_share, within_time
 from steadfit.recipe.choices import Recipe
 from steadfit.recipe.costs import Costs, Phase, measured
 from steadfit.recipe.settings import ClassifierSettings, LanguageModelSettings
@@ -149,13 +149,19 @@ def test_a_machine_that_becomes_slower_ends_a_phase_early(
     assert f"this phase ends after {passes} of 4 epochs" in capsys.readouterr().out
 
 
-def test_a_plan_that_was_begun_is_gone_on_with(
+def planned_for_two_minutes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> tuple[Corpus, Clock, Work, Planned]:
     corpus = Corpus(*sentences(60, 0))
     clock = Clock(monkeypatch, seconds=10.0)
     work = Work(tmp_path, True, tmp_path / "tokens")
-    first = within_time(corpus, (), TINY, work, 2.0)
+    return corpus, clock, work, within_time(corpus, (), TINY, work, 2.0)
+
+
+def test_a_plan_that_was_begun_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus, clock, work, first = planned_for_two_minutes(tmp_path, monkeypatch)
     clock.seconds = 500.0
     assert within_time(corpus, (), TINY, work, 2.0).recipe == first.recipe
     with pytest.raises(DataError, match="max_minutes"):
@@ -165,10 +171,7 @@ def test_a_plan_that_was_begun_is_gone_on_with(
 def test_a_call_with_other_minutes_takes_no_plan_from_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    corpus = Corpus(*sentences(60, 0))
-    clock = Clock(monkeypatch, seconds=10.0)
-    work = Work(tmp_path, True, tmp_path / "tokens")
-    first = within_time(corpus, (), TINY, work, 2.0)
+    corpus, clock, work, first = planned_for_two_minutes(tmp_path, monkeypatch)
     other = within_time(corpus, (), TINY, work, 1.5)
     assert other.recipe != first.recipe
     clock.seconds = 12.0

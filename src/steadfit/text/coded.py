@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -56,14 +56,8 @@ class Coded(LazyStrings):
     def __len__(self) -> int:
         return len(self.codes)
 
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> Coded: ...
-    def __getitem__(self, index: int | slice) -> str | Coded:
-        if isinstance(index, slice):
-            return Coded(self.codes[index], self.names)
-        return self.names[self.codes[operator.index(index)]]
+    def _at(self, place: int) -> str:
+        return self.names[self.codes[place]]
 
     def __iter__(self) -> Iterator[str]:
         for begin in range(0, len(self), _BLOCK):

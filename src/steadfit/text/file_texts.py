@@ -6,7 +6,6 @@ import codecs
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
 
 from steadfit.core.errors import DataError
 from steadfit.text.lazy_strings import LazyStrings
@@ -33,14 +32,8 @@ class FileTexts(LazyStrings):
     def __len__(self) -> int:
         return len(self.files)
 
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> FileTexts: ...
-    def __getitem__(self, index: int | slice) -> str | FileTexts:
-        if isinstance(index, slice):
-            return FileTexts(self.root, self.files[index], self.encoding)
-        return read_text(self.root / self.files[index], self.encoding)
+    def _at(self, place: int) -> str:
+        return read_text(self.root / self.files[place], self.encoding)
 
     def __repr__(self) -> str:
         return f"FileTexts({len(self)} files under {str(self.root)!r})"

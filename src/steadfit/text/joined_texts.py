@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,16 +47,10 @@ class JoinedTexts(LazyStrings):
     def __len__(self) -> int:
         return len(self._places)
 
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> JoinedTexts: ...
-    def __getitem__(self, index: int | slice) -> str | JoinedTexts:
-        if isinstance(index, slice):
-            return JoinedTexts(self._parts, self._places[index])
-        place = self._places[operator.index(index)]
-        part = int(np.searchsorted(self._ends, place, side="right"))
-        return self._parts[part][int(place - self._begin(part))]
+    def _at(self, place: int) -> str:
+        there = int(self._places[place])
+        part = int(np.searchsorted(self._ends, there, side="right"))
+        return self._parts[part][there - self._begin(part)]
 
     def __iter__(self) -> Iterator[str]:
         # A part is opened once for all texts that follow each other in it.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, overload
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -52,16 +51,9 @@ class RecordTexts(LazyStrings):
     def __len__(self) -> int:
         return len(self._begins)
 
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> RecordTexts: ...
-    def __getitem__(self, index: int | slice) -> str | RecordTexts:
-        if isinstance(index, slice):
-            return self.select(range(len(self))[index])
-        row = range(len(self))[operator.index(index)]
+    def _at(self, place: int) -> str:
         with self._open() as file:
-            return self._read(file, row)
+            return self._read(file, place)
 
     def __iter__(self) -> Iterator[str]:
         with self._open() as file:
@@ -132,14 +124,8 @@ class LineNames(LazyStrings):
     def __len__(self) -> int:
         return len(self._lines)
 
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> LineNames: ...
-    def __getitem__(self, index: int | slice) -> str | LineNames:
-        if isinstance(index, slice):
-            return LineNames(self._file, self._lines[index])
-        return f"{self._file}:{self._lines[range(len(self))[operator.index(index)]]}"
+    def _at(self, place: int) -> str:
+        return f"{self._file}:{self._lines[place]}"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LineNames) and (
